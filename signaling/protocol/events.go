@@ -1,0 +1,62 @@
+package protocol
+
+// Event names.
+const (
+	TypeParticipantJoined  = "participant.joined"
+	TypeParticipantUpdated = "participant.updated"
+	TypeParticipantLeft    = "participant.left"
+	TypeCallMessage        = "call.message"
+	TypeMediaBindings      = "media.bindings"
+	TypeMediaFailed        = "media.failed"
+	TypeServerShutdown     = "server.shutdown"
+)
+
+// ParticipantJoinedEvent announces a newcomer.
+type ParticipantJoinedEvent struct {
+	Participant Participant `json:"participant"`
+}
+
+// ParticipantUpdatedEvent carries the whole new state of a participant.
+type ParticipantUpdatedEvent struct {
+	Participant Participant `json:"participant"`
+}
+
+// LeaveReason says why somebody is gone.
+type LeaveReason string
+
+// The reasons for leaving.
+const (
+	ReasonLeft     LeaveReason = "left"     // asked to leave
+	ReasonLost     LeaveReason = "lost"     // did not resume in time
+	ReasonShutdown LeaveReason = "shutdown" // the server is stopping
+)
+
+// ParticipantLeftEvent says who is gone. Receivers must stop sharing keys
+// with them.
+type ParticipantLeftEvent struct {
+	Participant ParticipantID `json:"participant"`
+	Reason      LeaveReason   `json:"reason"`
+}
+
+// CallMessageEvent delivers a sealed payload.
+type CallMessageEvent struct {
+	From    ParticipantID `json:"from"`
+	Payload Bytes         `json:"payload"`
+}
+
+// MediaBindingsEvent replaces all bindings, after the server changed some.
+type MediaBindingsEvent struct {
+	Bindings []Binding `json:"bindings"`
+}
+
+// MediaFailedEvent tells that the media connection is gone for good and a new
+// offer (after joining again) is needed.
+type MediaFailedEvent struct {
+	Reason string `json:"reason"`
+}
+
+// ServerShutdownEvent announces an orderly stop. The WebSocket is closed
+// right after; clients come back after the delay.
+type ServerShutdownEvent struct {
+	ReconnectMillis int `json:"reconnect_ms"`
+}
