@@ -10,4 +10,6 @@
 //
 // The package must never do I/O, and must never learn to open a sealed
 // payload: to it, what participants tell each other is bytes.
+//
+//go:generate go run ./gen -root ../..
 package protocol

@@ -29,11 +29,11 @@ const (
 // Error refuses a request.
 type Error struct {
 	Code    Code   `json:"code"`
-	Message string `json:"message"` // for developers, in English; never parsed
+	Message string `json:"message" wire:"max=1000"` // for developers, in English; never parsed
 	// Retryable says that the same request may succeed later.
 	Retryable bool `json:"retryable"`
 	// RetryAfterMillis says when, if the server knows.
-	RetryAfterMillis int `json:"retry_after_ms,omitempty"`
+	RetryAfterMillis int `json:"retry_after_ms,omitempty" wire:"max=3600000"`
 }
 
 // Error implements the error interface.

@@ -41,22 +41,22 @@ type ParticipantLeftEvent struct {
 // CallMessageEvent delivers a sealed payload.
 type CallMessageEvent struct {
 	From    ParticipantID `json:"from"`
-	Payload Bytes         `json:"payload"`
+	Payload Bytes         `json:"payload" wire:"min=1,max=131072"`
 }
 
 // MediaBindingsEvent replaces all bindings, after the server changed some.
 type MediaBindingsEvent struct {
-	Bindings []Binding `json:"bindings"`
+	Bindings []Binding `json:"bindings" wire:"max=256"`
 }
 
 // MediaFailedEvent tells that the media connection is gone for good and a new
 // offer (after joining again) is needed.
 type MediaFailedEvent struct {
-	Reason string `json:"reason"`
+	Reason string `json:"reason" wire:"max=200"`
 }
 
 // ServerShutdownEvent announces an orderly stop. The WebSocket is closed
 // right after; clients come back after the delay.
 type ServerShutdownEvent struct {
-	ReconnectMillis int `json:"reconnect_ms"`
+	ReconnectMillis int `json:"reconnect_ms" wire:"max=600000"`
 }

@@ -3,6 +3,7 @@ package protocol
 import (
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 )
 
@@ -10,6 +11,8 @@ import (
 // (RFC 4648 section 5). Decoding is strict: no padding, no line breaks, no
 // stray bits, so that one value has exactly one spelling.
 type Bytes []byte
+
+var errLineBreak = errors.New("not base64url without padding: line break")
 
 var strictBase64 = base64.RawURLEncoding.Strict()
 
@@ -30,6 +33,9 @@ func (b *Bytes) UnmarshalJSON(data []byte) error {
 	out, err := strictBase64.DecodeString(s)
 	if err != nil {
 		return fmt.Errorf("not base64url without padding: %w", err)
+	}
+	if strictBase64.EncodedLen(len(out)) != len(s) { // the decoder skips line breaks
+		return errLineBreak
 	}
 	*b = out
 	return nil
