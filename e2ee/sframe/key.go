@@ -70,11 +70,12 @@ func newAEAD(s Suite, key []byte) (cipher.AEAD, error) {
 // frameKey is the keyed state shared by sender and receiver, and the scratch that
 // keeps the frame path free of allocations. Not safe for concurrent use.
 type frameKey struct {
-	kid   uint64
-	aead  cipher.AEAD // nil once erased
-	salt  [nonceLen]byte
-	nonce [nonceLen]byte
-	aad   []byte // header ‖ metadata, reused
+	kid    uint64
+	tagLen int
+	aead   cipher.AEAD // nil once erased
+	salt   [nonceLen]byte
+	nonce  [nonceLen]byte
+	aad    []byte // header ‖ metadata, reused
 }
 
 func newFrameKey(s Suite, kid uint64, baseKey []byte) (*frameKey, error) {
@@ -91,7 +92,7 @@ func newFrameKey(s Suite, kid uint64, baseKey []byte) (*frameKey, error) {
 	if err != nil {
 		return nil, err
 	}
-	k := &frameKey{kid: kid, aead: aead, aad: make([]byte, 0, MaxHeaderLen+64)}
+	k := &frameKey{kid: kid, tagLen: s.TagLen(), aead: aead, aad: make([]byte, 0, MaxHeaderLen+64)}
 	copy(k.salt[:], salt)
 	return k, nil
 }
@@ -120,7 +121,7 @@ func (k *frameKey) seal(dst []byte, ctr uint64, metadata, plaintext []byte) []by
 	k.prepare(ctr, header, metadata)
 
 	at := len(dst)
-	dst = grow(dst, len(header)+len(plaintext)+k.aead.Overhead())
+	dst = grow(dst, len(header)+len(plaintext)+k.tagLen)
 	body := dst[at+len(header):][:len(plaintext)]
 	copy(body, plaintext) // first: the header may land on the plaintext's own bytes
 	copy(dst[at:], header)
@@ -132,7 +133,7 @@ func (k *frameKey) seal(dst []byte, ctr uint64, metadata, plaintext []byte) []by
 // the plaintext to dst. On failure the bytes it touched past len(dst) are zero.
 func (k *frameKey) open(dst []byte, h Header, n int, metadata, sealed []byte) ([]byte, error) {
 	ct := sealed[n:]
-	if len(ct) < k.aead.Overhead() {
+	if len(ct) < k.tagLen {
 		return nil, ErrMalformed
 	}
 	k.prepare(h.CTR, sealed[:n], metadata)
@@ -145,7 +146,7 @@ func (k *frameKey) open(dst []byte, h Header, n int, metadata, sealed []byte) ([
 		clear(body)
 		return nil, ErrAuth
 	}
-	return dst[:at+len(ct)-k.aead.Overhead()], nil
+	return dst[:at+len(ct)-k.tagLen], nil
 }
 
 // grow lengthens b by n bytes of any content, reallocating only when it must.

@@ -39,7 +39,7 @@ func (r *Receiver) Open(dst, metadata, sealed []byte) (plaintext []byte, ctr uin
 	if r.key.aead == nil {
 		return nil, 0, ErrClosed
 	}
-	if len(sealed)-n-r.key.aead.Overhead() > MaxFrameLen {
+	if len(sealed)-n-r.key.tagLen > MaxFrameLen {
 		return nil, 0, ErrTooLarge
 	}
 	out, err := r.key.open(dst, h, n, metadata, sealed)

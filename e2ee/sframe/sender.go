@@ -90,15 +90,12 @@ func (s *Sender) Seal(dst, metadata, plaintext []byte) ([]byte, error) {
 	return s.key.seal(dst, ctr, metadata, plaintext), nil
 }
 
-// SealedLen is how long the next frame of n plaintext bytes will be when sealed;
-// only a caller that alone uses this sender may rely on it.
+// SealedLen is how many bytes the next frame takes when sealed, if it has n bytes of
+// plaintext. Only a caller that alone uses this sender may rely on it.
 func (s *Sender) SealedLen(n int) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.key.aead == nil {
-		return 0
-	}
-	return Header{KID: s.key.kid, CTR: s.ctr.next}.Len() + n + s.key.aead.Overhead()
+	return Header{KID: s.key.kid, CTR: s.ctr.next}.Len() + n + s.key.tagLen
 }
 
 // Close erases the key; Seal then fails with ErrClosed.
