@@ -1,0 +1,77 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/sotto-sfu/sotto/internal/buildinfo"
+	"github.com/sotto-sfu/sotto/internal/config"
+	"github.com/sotto-sfu/sotto/internal/server"
+)
+
+// serve runs until SIGTERM or SIGINT, then stops in order. A second signal
+// ends the process at once, as the shell expects.
+func serve(cfg *config.Config) error {
+	log := newLogger(os.Stderr, cfg.LogLevel, cfg.LogFormat)
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
+
+	srv, err := server.Start(context.Background(), &cfg.Options, server.Deps{Logger: log})
+	if err != nil {
+		return err
+	}
+	greet(os.Stdout, srv, cfg)
+	log.Info("serving", "version", buildinfo.Version(), "port", srv.Addr().Port, "tls", cfg.TLSMode())
+
+	var failure error
+	select {
+	case sig := <-signals:
+		log.Info("stopping; a second signal ends at once", "signal", sig.String())
+	case failure = <-srv.Failed():
+		log.Error("stopping", "error", failure)
+	}
+	go func() {
+		<-signals
+		log.Warn("second signal: ending at once")
+		os.Exit(exitFailure)
+	}()
+
+	ctx, cancel := context.WithTimeout(context.Background(), cfg.ShutdownDelay+cfg.ShutdownTimeout)
+	defer cancel()
+	if err := srv.Shutdown(ctx); err != nil && failure == nil {
+		return fmt.Errorf("shutdown-timeout: not everything ended within %v: %w", cfg.ShutdownTimeout, err)
+	}
+	if failure == nil {
+		log.Info("stopped")
+	}
+	return failure
+}
+
+// greet tells the person at the terminal where to go. Logs go to stderr, so
+// that scripts can read the address from the first line of stdout.
+func greet(w io.Writer, srv *server.Server, cfg *config.Config) {
+	_, _ = fmt.Fprintf(w, "Sotto is ready: %s\n", srv.URL())
+	if cfg.TLSMode() == config.TLSSelfSigned {
+		_, _ = fmt.Fprintln(w, "The certificate is self-signed, for development: the browser will ask once.")
+	}
+	if !srv.PageBuilt() {
+		_, _ = fmt.Fprintln(w, "The page is not built into this binary: run make build.")
+	}
+}
+
+func newLogger(w io.Writer, level, format string) *slog.Logger {
+	var l slog.Level
+	if err := l.UnmarshalText([]byte(level)); err != nil {
+		l = slog.LevelInfo // config has checked it
+	}
+	opts := &slog.HandlerOptions{Level: l}
+	if format == "json" {
+		return slog.New(slog.NewJSONHandler(w, opts))
+	}
+	return slog.New(slog.NewTextHandler(w, opts))
+}
