@@ -54,3 +54,9 @@ require (
 	modernc.org/mathutil v1.7.1 // indirect
 	modernc.org/memory v1.12.1 // indirect
 )
+
+ignore (
+	./e2e/node_modules
+	./interop/node_modules
+	./web/node_modules
+)
