@@ -7,7 +7,6 @@ import (
 	"io"
 	"math/bits"
 	"time"
-
 )
 
 // Reader reads frames one after the other. Not safe for concurrent use.

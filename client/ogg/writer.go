@@ -25,11 +25,11 @@ type Writer struct {
 // NewWriter writes the two header packets (RFC 7845 §5). serial may be any number.
 func NewWriter(out io.Writer, serial uint32) (*Writer, error) {
 	w := &Writer{out: out, page: page{serial: serial}}
-	head := append([]byte("OpusHead"), 1, 2)               // version, channels: decoders make two of one
-	head = binary.LittleEndian.AppendUint16(head, 0)       // pre-skip: the recording may start anywhere
-	head = binary.LittleEndian.AppendUint32(head, 48000)   // the original rate, for information
-	head = binary.LittleEndian.AppendUint16(head, 0)       // gain
-	head = append(head, 0)                                 // mapping family
+	head := append([]byte("OpusHead"), 1, 2)             // version, channels: decoders make two of one
+	head = binary.LittleEndian.AppendUint16(head, 0)     // pre-skip: the recording may start anywhere
+	head = binary.LittleEndian.AppendUint32(head, 48000) // the original rate, for information
+	head = binary.LittleEndian.AppendUint16(head, 0)     // gain
+	head = append(head, 0)                               // mapping family
 	tags := binary.LittleEndian.AppendUint32([]byte("OpusTags"), 5)
 	tags = append(tags, "sotto"...)
 	tags = binary.LittleEndian.AppendUint32(tags, 0)
