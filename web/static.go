@@ -16,7 +16,7 @@ import (
 const indexFile = "index.html"
 
 // notBuilt is the hint for a binary made with `go build` alone.
-const notBuilt = "The page is not built into this server. Run: make build\n"
+const notBuilt = "The page is not built into this server. Run: make build"
 
 // hashed matches names that change with their content, as Vite makes them:
 // assets/index-BQ4s1kZd.js.
