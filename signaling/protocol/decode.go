@@ -28,11 +28,11 @@ func DecodeRequest(data []byte) (Envelope, any, *Error) {
 		return env, nil, perr
 	}
 	if env.ID == 0 || env.Re != 0 || env.Seq != 0 || env.Error != nil {
-		return env, nil, newError(CodeBadRequest, "a request has an id and neither re, seq nor error")
+		return env, nil, Refuse(CodeBadRequest, "a request has an id and neither re, seq nor error")
 	}
 	msg, ok := Lookup(env.Type, KindRequest)
 	if !ok {
-		return env, nil, newError(CodeUnknownType, "no such request")
+		return env, nil, Refuse(CodeUnknownType, "no such request")
 	}
 	body, perr := decodeBody(env.Body, msg, true)
 	return env, body, perr
@@ -45,7 +45,7 @@ func DecodeRequest(data []byte) (Envelope, any, *Error) {
 // error: the caller counts its Seq and goes on.
 func DecodeServerMessage(data []byte) (Envelope, any, *Error) {
 	if len(data) > MaxServerMessage {
-		return Envelope{}, nil, newError(CodeTooLarge, "message too large")
+		return Envelope{}, nil, Refuse(CodeTooLarge, "message too large")
 	}
 	env, perr := decodeEnvelope(data, false)
 	if perr != nil {
@@ -53,11 +53,11 @@ func DecodeServerMessage(data []byte) (Envelope, any, *Error) {
 	}
 	switch {
 	case env.ID != 0 || env.Re != 0 && env.Seq != 0:
-		return env, nil, newError(CodeBadRequest, "neither a reply nor an event")
+		return env, nil, Refuse(CodeBadRequest, "neither a reply nor an event")
 	case env.Error != nil && env.Seq == 0:
 		return env, nil, nil
 	case env.Error != nil || env.Re == 0 && env.Seq == 0:
-		return env, nil, newError(CodeBadRequest, "neither a reply nor an event")
+		return env, nil, Refuse(CodeBadRequest, "neither a reply nor an event")
 	}
 	kind := KindReply
 	if env.Seq != 0 {
@@ -68,7 +68,7 @@ func DecodeServerMessage(data []byte) (Envelope, any, *Error) {
 		if kind == KindEvent {
 			return env, nil, nil
 		}
-		return env, nil, newError(CodeUnknownType, "no such reply")
+		return env, nil, Refuse(CodeUnknownType, "no such reply")
 	}
 	body, perr := decodeBody(env.Body, msg, false)
 	return env, body, perr
@@ -78,9 +78,9 @@ func decodeEnvelope(data []byte, strict bool) (Envelope, *Error) {
 	var env Envelope
 	switch {
 	case !utf8.Valid(data):
-		return env, newError(CodeBadJSON, "not UTF-8")
+		return env, Refuse(CodeBadJSON, "not UTF-8")
 	case tooDeep(data, MaxDepth):
-		return env, newError(CodeBadJSON, "nested too deep")
+		return env, Refuse(CodeBadJSON, "nested too deep")
 	}
 	// The body is looked at under its own schema once the type is known.
 	fields, perr := splitObject(data)
@@ -89,12 +89,12 @@ func decodeEnvelope(data []byte, strict bool) (Envelope, *Error) {
 	}
 	env.Body = fields["body"]
 	if env.Body != nil && env.Body[0] != '{' {
-		return env, newError(CodeBadRequest, "body: not an object")
+		return env, Refuse(CodeBadRequest, "body: not an object")
 	}
 	delete(fields, "body")
 	head, err := json.Marshal(fields)
 	if err != nil {
-		return env, newError(CodeBadJSON, "not JSON")
+		return env, Refuse(CodeBadJSON, "not JSON")
 	}
 	// The id alone first, so that a refusal can carry it.
 	if id := fields["id"]; id != nil && checkInteger(string(id), &Schema{Min: 1, Max: MaxInteger}) == nil {
@@ -105,7 +105,7 @@ func decodeEnvelope(data []byte, strict bool) (Envelope, *Error) {
 	}
 	body := env.Body
 	if err := json.Unmarshal(head, &env); err != nil {
-		return env, newError(CodeBadRequest, "not an envelope")
+		return env, Refuse(CodeBadRequest, "not an envelope")
 	}
 	env.Body = body
 	return env, nil
@@ -115,11 +115,11 @@ func decodeEnvelope(data []byte, strict bool) (Envelope, *Error) {
 // one and anything after the object.
 func splitObject(data []byte) (map[string]json.RawMessage, *Error) {
 	if !json.Valid(data) {
-		return nil, newError(CodeBadJSON, "not JSON")
+		return nil, Refuse(CodeBadJSON, "not JSON")
 	}
 	fields, ok := fieldsOf(data)
 	if !ok {
-		return nil, newError(CodeBadJSON, "not an object, or a field comes twice")
+		return nil, Refuse(CodeBadJSON, "not an object, or a field comes twice")
 	}
 	return fields, nil
 }
@@ -133,7 +133,7 @@ func decodeBody(data json.RawMessage, msg Message, strict bool) (any, *Error) {
 	}
 	body := reflect.New(msg.Body).Interface()
 	if err := json.Unmarshal(data, body); err != nil {
-		return nil, newError(CodeBadRequest, "body: not readable")
+		return nil, Refuse(CodeBadRequest, "body: not readable")
 	}
 	return body, nil
 }
@@ -145,11 +145,7 @@ func (e *fieldError) refusal(code Code) *Error {
 	if e.path == "" {
 		e.path = "message"
 	}
-	return newError(code, e.Error())
-}
-
-func newError(code Code, message string) *Error {
-	return &Error{Code: code, Message: message}
+	return Refuse(code, e.Error())
 }
 
 // tooDeep counts brackets outside strings. It allocates nothing, so hostile

@@ -11,8 +11,8 @@ const Subprotocol = "sotto.v1"
 const Path = "/v1/ws"
 
 // Envelope frames every message. Exactly one of ID, Re and Seq is non-zero,
-// except in an error about a message whose id could not be read: there all
-// three are zero.
+// except in an error about a message that has no usable id, or one that is
+// taken: there all three are zero.
 type Envelope struct {
 	// ID numbers a client's request. The client chooses it, 1 to 2^53-1,
 	// and it must differ from that of any request still unanswered.

@@ -36,6 +36,22 @@ type Error struct {
 	RetryAfterMillis int `json:"retry_after_ms,omitempty" wire:"max=3600000"`
 }
 
+// retryable lists the codes after which the same request may succeed later.
+// Every other refusal stays one until the client does something else.
+var retryable = map[Code]bool{
+	CodeRateLimited: true, CodeCallFull: true, CodeTooManyCalls: true,
+	CodeMediaUnavailable: true, CodeShuttingDown: true, CodeInternal: true,
+}
+
+// Retryable says whether a request refused with this code may succeed later.
+func (c Code) Retryable() bool { return retryable[c] }
+
+// Refuse makes the error of a code. message is for developers and must not
+// quote what the other side sent.
+func Refuse(code Code, message string) *Error {
+	return &Error{Code: code, Message: message, Retryable: code.Retryable()}
+}
+
 // Error implements the error interface.
 func (e *Error) Error() string { return string(e.Code) + ": " + e.Message }
 
