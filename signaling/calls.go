@@ -104,7 +104,7 @@ func (c *call) takeSeat(id protocol.CallID, admissionKey []byte) *protocol.Error
 	}
 	defer room.unreserve()
 
-	st := &seat{session: c.session, room: room}
+	st := &seat{server: s, session: c.session, room: room}
 	st.member = &member{
 		id: protocol.ParticipantID(drawID()), key: c.session.key,
 		sources: make(map[protocol.Source]protocol.SourceState), send: c.session.push,

@@ -34,7 +34,8 @@ type MediaPeer interface {
 
 // MediaEvents is what a peer tells. The methods do not block.
 type MediaEvents interface {
-	// Bindings tells all bindings after the media plane changed some by itself.
+	// Bindings tells that the media plane changed some bindings by itself, and
+	// all of them as they were then. Signalling asks again what they are.
 	Bindings([]protocol.Binding)
 	// Failed tells that the media connection is gone for good. reason is shown
 	// to the client: English, for developers, without addresses.

@@ -47,14 +47,7 @@ func restartMedia(c *call) *protocol.Error {
 	return nil
 }
 
-// subscribeTries bounds how often a subscription is asked for again because
-// the media plane changed the bindings meanwhile.
-const subscribeTries = 8
-
-// subscribe replaces the wants. The bindings in the reply and those in events
-// may only reach the client in the order in which they came to be. Bindings
-// that the media plane tells during the request could be older or newer than
-// its result; so they are held back, and the media plane is asked again.
+// subscribe replaces the wants.
 func subscribe(c *call) *protocol.Error {
 	req := c.body.(*protocol.SubscribeRequest)
 	st := c.seat
@@ -64,20 +57,45 @@ func subscribe(c *call) *protocol.Error {
 	if refusal := checkWants(req.Wants, st.member.id); refusal != nil {
 		return refusal
 	}
-	var wants []protocol.Want
-	st.room.do(func(r *room) { wants = r.known(req.Wants) })
-
-	defer st.release()
-	for try := 1; ; try++ {
-		st.hold()
-		bound, err := st.peer.Subscribe(wants)
-		if err != nil {
-			return c.refusalOf(err, protocol.CodeMediaUnavailable, "subscribing")
-		}
-		if st.settle(func() { c.reply(protocol.SubscribeReply{Bindings: nonNil(bound)}) }, try == subscribeTries) {
-			return nil
-		}
+	bound, err := st.bind(req.Wants)
+	if err != nil {
+		return c.refusalOf(err, protocol.CodeMediaUnavailable, "subscribing")
 	}
+	st.wants = req.Wants
+	c.reply(protocol.SubscribeReply{Bindings: bound})
+	return nil
+}
+
+// bind asks the media plane; session.work is held.
+func (st *seat) bind(wants []protocol.Want) ([]protocol.Binding, error) {
+	var known []protocol.Want
+	st.room.do(func(r *room) { known = r.known(wants) })
+	bound, err := st.peer.Subscribe(known)
+	return nonNil(bound), err
+}
+
+// Bindings implements [MediaEvents]. What it is told may be older by now than
+// the reply to a subscription that is on its way, and a client must get
+// bindings in the order in which they came to be. So it is taken as a hint
+// only, and the same wants are subscribed again in turn with the requests.
+func (st *seat) Bindings([]protocol.Binding) {
+	if st.asking.Swap(true) {
+		return
+	}
+	st.server.background(func() {
+		st.session.work.Lock()
+		defer st.session.work.Unlock()
+		st.asking.Store(false)
+		if st.session.currentSeat() != st || st.offer == nil {
+			return
+		}
+		bound, err := st.bind(st.wants)
+		if err != nil {
+			st.server.log.Warn("asking for bindings", "error", err)
+			return
+		}
+		st.session.push(protocol.TypeMediaBindings, encode(protocol.MediaBindingsEvent{Bindings: bound}))
+	})
 }
 
 func checkWants(wants []protocol.Want, self protocol.ParticipantID) *protocol.Error {

@@ -27,7 +27,10 @@ type Server struct {
 
 	running context.Context // cancelled when Shutdown begins
 	stop    context.CancelFunc
-	tasks   sync.WaitGroup
+
+	tasks   sync.WaitGroup // what runs in the background
+	tasksMu sync.Mutex     // guards closing and adding to tasks
+	closing bool
 }
 
 // New starts a server. Shutdown ends it.
@@ -61,8 +64,8 @@ func New(cfg Config) (*Server, error) {
 	for _, h := range cfg.Hosts {
 		s.hosts[h] = true
 	}
-	s.tasks.Go(s.sweep)
-	s.tasks.Go(s.keepStore)
+	s.background(s.sweep)
+	s.background(s.keepStore)
 	return s, nil
 }
 
@@ -104,6 +107,15 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func turnAway(ws *websocket.Conn, code int, reason string) {
 	_ = ws.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, reason), time.Now().Add(time.Second))
 	_ = ws.Close()
+}
+
+// background runs work that Shutdown waits for; none is begun after it.
+func (s *Server) background(work func()) {
+	s.tasksMu.Lock()
+	defer s.tasksMu.Unlock()
+	if !s.closing {
+		s.tasks.Go(work)
+	}
 }
 
 // detach takes c off its session. The session of a client that left in order,
@@ -164,7 +176,7 @@ func (s *Server) sweepOnce(now time.Time) {
 	for _, ss := range s.hub.allSessions() {
 		if ss.expired(now, s.cfg.Timing.Resume) {
 			// On its own: closing a peer may take a while.
-			s.tasks.Go(func() { s.endSession(ss, protocol.ReasonLost) })
+			s.background(func() { s.endSession(ss, protocol.ReasonLost) })
 		}
 	}
 }
@@ -227,12 +239,13 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		c.hangUp(websocket.CloseGoingAway, "stopping")
 	}
 	err := s.drain(ctx)
-	var ending sync.WaitGroup
 	for _, ss := range s.hub.allSessions() {
-		ending.Go(func() { s.endSession(ss, protocol.ReasonShutdown) })
+		s.background(func() { s.endSession(ss, protocol.ReasonShutdown) })
 	}
-	s.tasks.Go(ending.Wait)
-	s.tasks.Go(func() { s.tidyStore(context.WithoutCancel(ctx)) })
+	s.background(func() { s.tidyStore(context.WithoutCancel(ctx)) })
+	s.tasksMu.Lock()
+	s.closing = true
+	s.tasksMu.Unlock()
 
 	done := make(chan struct{})
 	go func() {

@@ -33,6 +33,7 @@ type session struct {
 
 // seat is a session's place in a call.
 type seat struct {
+	server  *Server
 	session *session
 	room    *liveRoom
 	member  *member
@@ -42,10 +43,8 @@ type seat struct {
 
 	mediaClosed atomic.Bool // the client closed its media connection in order
 
-	// bindings guards the order of bindings on the wire: see subscribe.
-	bindings sync.Mutex
-	holding  bool               // a subscription is under way
-	held     []protocol.Binding // what came meanwhile, if anything: not nil
+	wants  []protocol.Want // the last subscription; guarded by session.work
+	asking atomic.Bool     // bindings are about to be asked for: see Bindings
 }
 
 // answered remembers the last offer with its answer, so that a client that
@@ -157,50 +156,6 @@ func (s *session) expired(now time.Time, window time.Duration) bool {
 	return !s.ended && s.conn == nil && (s.doomed || now.Sub(s.detachedAt) >= window)
 }
 
-// Bindings implements [MediaEvents].
-func (st *seat) Bindings(b []protocol.Binding) {
-	st.bindings.Lock()
-	defer st.bindings.Unlock()
-	if st.holding {
-		st.held = nonNil(b)
-		return
-	}
-	st.tellBindings(nonNil(b))
-}
-
-func (st *seat) tellBindings(b []protocol.Binding) {
-	st.session.push(protocol.TypeMediaBindings, encode(protocol.MediaBindingsEvent{Bindings: b}))
-}
-
-// hold keeps bindings back until settle or release, forgetting those it kept.
-func (st *seat) hold() {
-	st.bindings.Lock()
-	defer st.bindings.Unlock()
-	st.holding, st.held = true, nil
-}
-
-// settle replies unless bindings were held back since hold. With anyway set it
-// replies all the same, and release tells those after it.
-func (st *seat) settle(reply func(), anyway bool) bool {
-	st.bindings.Lock()
-	defer st.bindings.Unlock()
-	if st.held != nil && !anyway {
-		return false
-	}
-	reply()
-	return true
-}
-
-// release tells what is still held back and holds no more.
-func (st *seat) release() {
-	st.bindings.Lock()
-	defer st.bindings.Unlock()
-	if st.held != nil {
-		st.tellBindings(st.held)
-	}
-	st.holding, st.held = false, nil
-}
-
 // Failed implements [MediaEvents].
 func (st *seat) Failed(reason string) {
 	st.session.push(protocol.TypeMediaFailed, encode(protocol.MediaFailedEvent{Reason: shorten(reason)}))
@@ -210,12 +165,23 @@ func (st *seat) Failed(reason string) {
 // whose WebSocket is gone will not come back.
 func (st *seat) Closed() {
 	st.mediaClosed.Store(true)
+	if st.abandoned() {
+		return
+	}
+	if st.session.currentSeat() == st { // it was not we who closed it
+		st.Failed("closed by the client")
+	}
+}
+
+// abandoned dooms the session if it has no WebSocket either.
+func (st *seat) abandoned() bool {
 	s := st.session
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.seat == st && s.conn == nil {
 		s.doomed = true
 	}
+	return s.doomed
 }
 
 // nonNil keeps an empty list from becoming null on the wire.
