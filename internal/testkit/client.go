@@ -248,6 +248,15 @@ func (c *Client) Received(mid string) []Received {
 	return append([]Received(nil), c.received[mid]...)
 }
 
+// Peek, Requests and Reports look at the client from inside a condition of Wait.
+func (c *Client) Peek(mid string) []Received { return c.received[mid] }
+
+// Requests is like KeyFrameRequests.
+func (c *Client) Requests(src protocol.Source) int { return c.requests[src] }
+
+// Reports is the number of SenderReports.
+func (c *Client) Reports(mid string) int { return len(c.reports[mid]) }
+
 // WaitPacket waits for a packet in a slot and returns the first one that fits.
 func (c *Client) WaitPacket(t testing.TB, mid, what string, fits func(p Received) bool) Received {
 	t.Helper()
