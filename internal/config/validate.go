@@ -50,7 +50,8 @@ func (c *Config) validate() error {
 	for _, b := range []bound{
 		{"media-udp-port", c.MediaPort, 0, 65535},
 		{"max-connections", c.MaxConnections, 1, 1 << 20},
-		{"max-participants", c.MaxParticipants, 2, 10_000},
+		{"max-connections-per-ip", c.MaxConnectionsPerIP, 1, 1 << 20},
+		{"max-participants", c.MaxParticipants, 2, 1024},
 		{"max-calls-per-device", c.MaxCallsPerDevice, 1, 10_000},
 		// The offer of a full set of slots must fit in a message.
 		{"max-message-bytes", c.MaxMessageBytes, 64 << 10, 16 << 20},

@@ -44,12 +44,15 @@ func (e *CertificateError) Unwrap() error { return e.Err }
 // DataError is a data folder or store that cannot be used.
 type DataError struct {
 	Option string // data-dir or store
-	Path   string
+	Path   string // empty if Err names it
 	Err    error
 }
 
 // Error implements the error interface.
 func (e *DataError) Error() string {
+	if e.Path == "" {
+		return e.Option + ": " + e.Err.Error()
+	}
 	err := e.Err
 	if pe := (*fs.PathError)(nil); errors.As(err, &pe) {
 		err = pe.Err // the path is named already

@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -83,5 +82,3 @@ func plainText(w http.ResponseWriter, status int, lines ...string) {
 	w.WriteHeader(status)
 	_, _ = fmt.Fprintln(w, strings.Join(lines, "\n"))
 }
-
-var errStoppedServing = errors.New("no longer accepting")

@@ -13,10 +13,11 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/sotto-sfu/sotto/internal/buildinfo"
 	"github.com/sotto-sfu/sotto/internal/config"
-	"github.com/sotto-sfu/sotto/internal/metrics"
 	"github.com/sotto-sfu/sotto/internal/portmux"
+	"github.com/sotto-sfu/sotto/internal/store"
+	"github.com/sotto-sfu/sotto/sfu"
+	"github.com/sotto-sfu/sotto/signaling"
 	"github.com/sotto-sfu/sotto/signaling/protocol"
 	"github.com/sotto-sfu/sotto/web"
 )
@@ -39,6 +40,10 @@ type Server struct {
 	secure bool // TLS is on
 	built  bool
 
+	store  store.Store
+	media  *sfu.SFU // owns udp and the ICE listener
+	signal *signaling.Server
+
 	main, plain, operator *http.Server // plain and operator may be nil
 	operatorTCP           net.Listener
 	ready                 *readiness
@@ -58,7 +63,7 @@ func Start(ctx context.Context, cfg *config.Options, deps Deps) (_ *Server, err 
 	s := &Server{cfg: *cfg, log: deps.Logger, failed: make(chan error, 1)}
 	defer func() {
 		if err != nil {
-			s.release()
+			_ = s.release() // err says more
 		}
 	}()
 
@@ -84,7 +89,10 @@ func Start(ctx context.Context, cfg *config.Options, deps Deps) (_ *Server, err 
 		}
 	}
 	s.mux = portmux.New(s.tcp, portmux.Config{MaxOpen: cfg.MaxConnections})
-	s.ready = &readiness{now: deps.Now, checks: s.checks()}
+	if err := s.openParts(ctx, deps.Now); err != nil {
+		return nil, err
+	}
+	s.ready = &readiness{now: deps.Now, checks: s.checks(deps.Now)}
 	numbers, err := s.registry()
 	if err != nil {
 		return nil, err
@@ -92,7 +100,7 @@ func Start(ctx context.Context, cfg *config.Options, deps Deps) (_ *Server, err 
 
 	r := routes{
 		page: page, ready: s.ready, hsts: trusted,
-		websocket: http.NotFoundHandler(),
+		websocket: s.signal,
 	}
 	exposition := numbers.Handler(s.log)
 	switch cfg.MetricsListen {
@@ -122,27 +130,6 @@ func (d Deps) withDefaults() Deps {
 		d.Now = time.Now
 	}
 	return d
-}
-
-func (s *Server) checks() []check {
-	return []check{
-		{"sockets", func(context.Context) error {
-			if !s.accepting.Load() {
-				return errStoppedServing
-			}
-			return nil
-		}},
-	}
-}
-
-func (s *Server) registry() (*metrics.Registry, error) {
-	reg := metrics.New(buildinfo.Version())
-	for _, src := range []metrics.Source{portSamples(s.mux)} {
-		if err := reg.Add(src); err != nil {
-			return nil, fmt.Errorf("registering metrics: %w", err)
-		}
-	}
-	return reg, nil
 }
 
 // serve starts the loops. Each that ends before Shutdown is a failure.

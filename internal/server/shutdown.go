@@ -3,6 +3,9 @@ package server
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"time"
 )
@@ -27,6 +30,9 @@ func (s *Server) shutdown(ctx context.Context) error {
 	_ = s.mux.Close()
 
 	var errs []error
+	if err := s.signal.Shutdown(ctx); err != nil { // hijacked from the HTTP servers: they do not wait for it
+		errs = append(errs, fmt.Errorf("telling clients: %w", err))
+	}
 	for _, h := range []*http.Server{s.main, s.plain, s.operator} {
 		if h == nil {
 			continue
@@ -36,16 +42,36 @@ func (s *Server) shutdown(ctx context.Context) error {
 			_ = h.Close()
 		}
 	}
-	s.release()
+	errs = append(errs, s.release())
 	s.serving.Wait()
 	return errors.Join(errs...)
 }
 
 // release closes what is open, also of a server that did not start.
-func (s *Server) release() {
-	for _, c := range []interface{ Close() error }{s.tcp, s.udp, s.operatorTCP} {
+func (s *Server) release() error {
+	var errs []error
+	if s.signal != nil {
+		now, cancel := context.WithCancel(context.Background())
+		cancel()
+		_ = s.signal.Shutdown(now) // nothing is left to end but of a server that did not start
+	}
+	if s.media != nil {
+		errs = append(errs, ignoreClosed(s.media.Close())) // closes its sockets too
+	}
+	if s.store != nil {
+		errs = append(errs, s.store.Close())
+	}
+	for _, c := range []io.Closer{s.tcp, s.udp, s.operatorTCP} {
 		if c != nil {
-			_ = c.Close()
+			errs = append(errs, ignoreClosed(c.Close()))
 		}
 	}
+	return errors.Join(errs...)
+}
+
+func ignoreClosed(err error) error {
+	if errors.Is(err, net.ErrClosed) {
+		return nil
+	}
+	return err
 }
