@@ -68,13 +68,18 @@ func (i *Inspector) descriptor(b []byte, f *Frame) {
 	f.Start, f.End = d.Start, d.End
 	f.HasNumber, f.Number = true, d.FrameNumber
 	if err == nil {
-		f.Spatial, f.Temporal = d.Spatial, d.Temporal
+		f.Temporal = d.Temporal
+		if i.codec != VP8 { // which has no spatial layers, whatever a sender numbers its simulcast
+			f.Spatial = d.Spatial
+		}
 	}
 	// VP8 and VP9 say it themselves. For AV1 the attached structure is the better
 	// sign: some senders repeat N on what only looks like a new sequence.
 	if i.codec == AV1 {
-		f.Key = d.Attached && d.Start && d.Spatial == 0
+		f.Key = d.Attached
 	}
+	// Where descriptor and payload disagree, decoding does not start here.
+	f.Key = f.Key && f.Start && f.Spatial == 0
 }
 
 func inspectVP8(p *rtpext.Packet) Frame {

@@ -51,6 +51,7 @@ func TestInspect(t *testing.T) {
 
 		{"VP9 key", codec.VP9, []byte{0x08, 0xFF}, false, nil, codec.Frame{Key: true, Start: true}},
 		{"VP9 delta", codec.VP9, []byte{0x4C, 0x00}, false, nil, codec.Frame{Start: true, End: true}},
+		{"VP9 key that is none by its descriptor", codec.VP9, []byte{0x08, 0xFF}, false, append([]byte{0x00}, smallStructure[1:]...), codec.Frame{HasNumber: true, Number: 0x0102}},
 		{"VP9 middle of a key frame", codec.VP9, []byte{0x00, 0xFF}, false, nil, codec.Frame{}},
 		{"VP9 upper layer of a key picture", codec.VP9, []byte{0x28, 0x03, 0x00, 0xFF}, false, nil, codec.Frame{Start: true, Spatial: 1}},
 		{"VP9 malformed", codec.VP9, []byte{0x80}, false, nil, codec.Frame{}},
@@ -128,7 +129,7 @@ func FuzzInspect(f *testing.F) {
 			p.DD = dd
 		}
 		got := i.Inspect(&p)
-		if got.Key && !got.Start && p.DD == nil {
+		if got.Key && !got.Start {
 			t.Fatalf("a key frame that does not start: %+v", got)
 		}
 		if got.Key && got.Spatial != 0 {
