@@ -88,7 +88,9 @@ type LeafNode struct {
 }
 
 // keyCache holds a parsed encryption key: parsing is a good part of the price of encrypting.
-type keyCache struct{ p atomic.Pointer[suite.PublicKey] }
+type keyCache struct {
+	p atomic.Pointer[suite.PublicKey]
+}
 
 func (c *keyCache) get(s *suite.Suite, encoded []byte) (suite.PublicKey, error) {
 	if pk := c.p.Load(); pk != nil {
