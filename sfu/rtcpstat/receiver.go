@@ -14,7 +14,8 @@ type Receiver struct {
 	clockRate int64
 
 	first, highest seqnum.Full
-	received       int64
+	received       int64  // since the sender started (over)
+	packets        uint64 // in all
 	// At the last report (RFC 3550 appendix A.3).
 	expectedPrior, receivedPrior int64
 
@@ -24,8 +25,12 @@ type Receiver struct {
 
 	sr      SenderReport
 	hasSR   bool
-	payload uint64
+	payload uint64 // bytes in all
 }
+
+// restart is a step that no packet in flight can make, only the Unwrapper when it
+// recognised a sender that started over.
+const restart = seqnum.Cycle / 2
 
 // SenderReport is the clock part of a publisher's sender report, and when it came.
 type SenderReport struct {
@@ -42,6 +47,11 @@ func NewReceiver(clockRate uint32) *Receiver { return &Receiver{clockRate: int64
 // publisher's congestion control. size is the payload in bytes.
 func (r *Receiver) Packet(seq seqnum.Full, timestamp uint32, size int, now time.Time) {
 	r.payload += uint64(size)
+	r.packets++
+	if seq-r.highest > restart {
+		// The sender started over: what it did not send is not lost (appendix A.1).
+		r.received, r.expectedPrior, r.receivedPrior, r.highest = 0, 0, 0, 0
+	}
 	if r.received == 0 || seq < r.first {
 		r.first = seq
 	}
@@ -77,7 +87,7 @@ func (r *Receiver) SenderReport(ntp uint64, rtp uint32, now time.Time) {
 func (r *Receiver) LastSenderReport() (SenderReport, bool) { return r.sr, r.hasSR }
 
 // Received is the number of packets and payload bytes counted.
-func (r *Receiver) Received() (packets, bytes uint64) { return uint64(r.received), r.payload }
+func (r *Receiver) Received() (packets, bytes uint64) { return r.packets, r.payload }
 
 // Report makes the reception report (RFC 3550 §6.4.1) for the time since the last
 // one. It returns false before the first packet.

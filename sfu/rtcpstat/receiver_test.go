@@ -74,6 +74,22 @@ func TestReceiverReorderedBeforeTheFirst(t *testing.T) {
 	}
 }
 
+func TestReceiverRestart(t *testing.T) {
+	var u seqnum.Unwrapper
+	r := rtcpstat.NewReceiver(90000)
+	for _, wire := range []uint16{20000, 20001, 20003, 100, 101, 102, 103} {
+		r.Packet(u.Unwrap(wire), 0, 10, epoch)
+	}
+	// 100 looked like an old packet; with 101 it became clear.
+	got := report(t, r, epoch)
+	if got.TotalLost != 0 || got.FractionLost != 0 || got.LastSequenceNumber != 65536+103 {
+		t.Errorf("%+v: counted the step as loss", got)
+	}
+	if packets, bytes := r.Received(); packets != 7 || bytes != 70 {
+		t.Errorf("received %d packets, %d bytes", packets, bytes)
+	}
+}
+
 func TestReceiverJitter(t *testing.T) {
 	// A frame every 20 ms (1800 ticks) comes 10 ms late every other time: the mean deviation
 	// between neighbours is 10 ms, to which the estimate converges.
