@@ -15,6 +15,8 @@ type Frame struct {
 	// HasNumber says that a dependency descriptor gave the frame's Number.
 	HasNumber bool
 	Number    uint16
+	// Counters are those of the payload descriptor, for VP8 and VP9.
+	Counters Counters
 }
 
 // Inspector looks at the packets of one incoming layer. It keeps the latest
@@ -87,7 +89,7 @@ func inspectVP8(p *rtpext.Packet) Frame {
 	if d.Parse(p.Payload) != nil {
 		return Frame{}
 	}
-	f := Frame{Start: d.Start && d.Partition == 0, End: p.Marker, Temporal: d.TID}
+	f := Frame{Start: d.Start && d.Partition == 0, End: p.Marker, Temporal: d.TID, Counters: d.counters()}
 	f.Key = f.Start && len(p.Payload) > d.Len && vp8Key(p.Payload[d.Len])
 	return f
 }
@@ -101,6 +103,7 @@ func inspectVP9(p *rtpext.Packet) Frame {
 		Key:   d.Start && !d.Predicted && d.SID == 0,
 		Start: d.Start, End: d.End,
 		Spatial: d.SID, Temporal: d.TID,
+		Counters: d.counters(),
 	}
 }
 

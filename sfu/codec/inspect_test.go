@@ -66,7 +66,12 @@ func TestInspect(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			p := rtpext.Packet{Payload: tt.payload, Marker: tt.marker, DD: tt.dd}
-			if got := codec.NewInspector(tt.codec).Inspect(&p); got != tt.want {
+			got := codec.NewInspector(tt.codec).Inspect(&p)
+			if want := codec.ReadCounters(tt.codec, tt.payload); got.Counters != want {
+				t.Errorf("counters %+v, want %+v", got.Counters, want)
+			}
+			got.Counters = codec.Counters{}
+			if got != tt.want {
 				t.Errorf("got  %+v\nwant %+v", got, tt.want)
 			}
 		})

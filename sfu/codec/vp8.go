@@ -23,6 +23,9 @@ type VP8Descriptor struct {
 	LayerSync    bool // Y: frames of this layer after this one need nothing older from it
 	HasKeyIndex  bool
 	KeyIndex     uint8
+
+	// PictureAt and TL0At are where the two stand, in bytes from the front.
+	PictureAt, TL0At int
 }
 
 // Parse reads the descriptor at the front of a payload.
@@ -46,7 +49,7 @@ func (d *VP8Descriptor) Parse(b []byte) error {
 		if len(b) < at+1 {
 			return ErrDescriptor
 		}
-		d.HasPictureID = true
+		d.HasPictureID, d.PictureAt = true, at
 		if b[at]&0x80 == 0 {
 			d.PictureID = uint16(b[at])
 			at++
@@ -62,7 +65,7 @@ func (d *VP8Descriptor) Parse(b []byte) error {
 		if len(b) < at+1 {
 			return ErrDescriptor
 		}
-		d.HasTL0, d.TL0 = true, b[at]
+		d.HasTL0, d.TL0, d.TL0At = true, b[at], at
 		at++
 	}
 	if flags&0x30 != 0 { // T or K share a byte

@@ -22,6 +22,9 @@ type VP9Descriptor struct {
 	HasStructure bool // V: the packet carries a scalability structure
 	// SpatialLayers is how many the structure announces, zero without one.
 	SpatialLayers uint8
+
+	// PictureAt and TL0At are where the two stand, in bytes from the front.
+	PictureAt, TL0At int
 }
 
 // Parse reads the descriptor at the front of a payload.
@@ -40,7 +43,7 @@ func (d *VP9Descriptor) Parse(b []byte) error {
 		if len(b) < at+1 {
 			return ErrDescriptor
 		}
-		d.HasPictureID = true
+		d.HasPictureID, d.PictureAt = true, at
 		if b[at]&0x80 == 0 {
 			d.PictureID = uint16(b[at])
 			at++
@@ -63,7 +66,7 @@ func (d *VP9Descriptor) Parse(b []byte) error {
 			if len(b) < at+1 {
 				return ErrDescriptor
 			}
-			d.HasTL0, d.TL0 = true, b[at]
+			d.HasTL0, d.TL0, d.TL0At = true, b[at], at
 			at++
 		}
 	}

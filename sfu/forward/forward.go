@@ -37,6 +37,11 @@ type Packet struct {
 	// HasFrame says that a dependency descriptor gave a frame number.
 	HasFrame bool
 	Frame    uint16
+	// HasPicture and HasTL0 say that the payload descriptor has these counters.
+	HasPicture bool
+	Picture    uint16 // 15 bits
+	HasTL0     bool
+	TL0        uint8
 }
 
 // Verdict is what becomes of a packet.
@@ -72,6 +77,9 @@ type Decision struct {
 	Frame     uint16 // the dependency descriptor's frame number, if the packet has one
 	Timestamp uint32
 	Seq       seqnum.Full
+	// To be added to the payload descriptor's counters, if it has them.
+	PictureOffset uint16
+	TL0Offset     uint8
 }
 
 // Origin says where an outgoing packet came from, and how to rewrite it again.
@@ -79,9 +87,11 @@ type Origin struct {
 	Source Source
 	Seq    seqnum.Full // the publisher's number: the key of the packet cache
 	Out    seqnum.Full // the number it has in the slot
-	// TimestampOffset and FrameOffset are to be added to the packet's own numbers.
+	// The offsets are to be added to the packet's own numbers.
 	TimestampOffset uint32
 	FrameOffset     uint16
+	PictureOffset   uint16
+	TL0Offset       uint8
 }
 
 // Forwarder is the state of one slot. It is small enough to have thousands, and not
@@ -89,7 +99,6 @@ type Origin struct {
 type Forwarder struct {
 	clockRate int64
 	needKey   bool
-	hasFrame  bool
 	started   bool // something was sent since New
 
 	current Source      // being forwarded, zero if none
@@ -99,10 +108,10 @@ type Forwarder struct {
 	firstIn   seqnum.Full // where the current source started
 	highestIn seqnum.Full // newest packet of the current source
 
-	lastOut   seqnum.Full // newest number sent or kept free
-	lastFrame uint16
-	lastTS    uint32    // newest timestamp sent
-	lastTSAt  time.Time // when it was first sent
+	lastOut  seqnum.Full // newest number sent or kept free
+	lastTS   uint32      // newest timestamp sent
+	lastTSAt time.Time   // when it was first sent
+	counters counters    // newest sent
 
 	segments segments
 	sent     [Window / 64]uint64 // bit out%Window: the number went out
@@ -203,22 +212,16 @@ func (f *Forwarder) start(p *Packet, now time.Time) Decision {
 		f.lastTSAt = now
 		seg.timestamp = f.lastTS - p.Timestamp
 	}
-	if p.HasFrame {
-		if f.hasFrame {
-			f.lastFrame++
-			seg.frame = f.lastFrame - p.Frame
-		} else {
-			f.hasFrame, f.lastFrame = true, p.Frame
-		}
-	}
+	seg.frame, seg.picture, seg.tl0 = f.counters.next(p)
 	seg.firstOut = f.lastOut + 1
 	f.segments.push(seg)
 	f.current, f.next = p.Source, 0
 	f.firstIn, f.highestIn = p.Seq, p.Seq
 	f.reserve(seg.firstOut)
 	f.mark(seg.firstOut)
-	d := f.decision(p, &seg, seg.firstOut)
+	d := decision(p, &seg, seg.firstOut)
 	d.Started = true
+	f.counters.note(p, &d)
 	return d
 }
 
@@ -281,23 +284,21 @@ func (f *Forwarder) late(p *Packet, now time.Time) Decision {
 
 // sending is the decision for a packet of a run under way.
 func (f *Forwarder) sending(p *Packet, seg *segment, out seqnum.Full, now time.Time) Decision {
-	d := f.decision(p, seg, out)
+	d := decision(p, seg, out)
 	if int32(d.Timestamp-f.lastTS) > 0 {
 		f.lastTS, f.lastTSAt = d.Timestamp, now
 	}
-	if p.HasFrame {
-		if !f.hasFrame || int16(d.Frame-f.lastFrame) > 0 {
-			f.hasFrame, f.lastFrame = true, d.Frame
-		}
-	}
+	f.counters.note(p, &d)
 	return d
 }
 
-func (f *Forwarder) decision(p *Packet, seg *segment, out seqnum.Full) Decision {
+func decision(p *Packet, seg *segment, out seqnum.Full) Decision {
 	return Decision{
-		Seq:       out,
-		Timestamp: p.Timestamp + seg.timestamp,
-		Frame:     p.Frame + seg.frame,
+		Seq:           out,
+		Timestamp:     p.Timestamp + seg.timestamp,
+		Frame:         p.Frame + seg.frame,
+		PictureOffset: seg.picture,
+		TL0Offset:     seg.tl0,
 	}
 }
 
@@ -319,6 +320,7 @@ func (f *Forwarder) Origin(wire uint16) (Origin, bool) {
 	return Origin{
 		Source: seg.source, Seq: seg.in(out), Out: out,
 		TimestampOffset: seg.timestamp, FrameOffset: seg.frame,
+		PictureOffset: seg.picture, TL0Offset: seg.tl0,
 	}, true
 }
 

@@ -265,6 +265,39 @@ func TestFrameNumbersContinue(t *testing.T) {
 	}
 }
 
+func TestPayloadCountersContinue(t *testing.T) {
+	counted := func(p *forward.Packet, picture uint16, tl0 uint8) *forward.Packet {
+		p.HasPicture, p.Picture, p.HasTL0, p.TL0 = true, picture, true, tl0
+		return p
+	}
+	f := forward.NewVideo(90000)
+	f.Bind(alice, 0)
+	if d := f.Forward(counted(key(alice, 100), 0x7FFE, 254), epoch); d.PictureOffset != 0 || d.TL0Offset != 0 {
+		t.Errorf("the first source is shifted: %+v", d)
+	}
+	f.Forward(counted(pkt(alice, 102), 0, 0), epoch) // both rolled over
+	f.Forward(counted(pkt(alice, 101), 0x7FFF, 255), epoch)
+	f.Bind(bob, 0)
+	d := f.Forward(counted(key(bob, 7), 500, 7), epoch)
+	if picture, tl0 := (500+d.PictureOffset)&0x7FFF, 7+d.TL0Offset; picture != 1 || tl0 != 1 {
+		t.Errorf("first of bob: picture %d, TL0PICIDX %d, want 1 and 1", picture, tl0)
+	}
+	o, ok := f.Origin(d.Seq.Wire())
+	if !ok || o.PictureOffset != d.PictureOffset || o.TL0Offset != d.TL0Offset {
+		t.Errorf("asked for again: %+v, first %+v", o, d)
+	}
+	// A source without counters in between does not reset them.
+	f.Bind(alice, 200)
+	if d := f.Forward(key(alice, 201), epoch); d.PictureOffset != 0 || d.TL0Offset != 0 {
+		t.Errorf("without counters: %+v", d)
+	}
+	f.Bind(bob, 10)
+	d = f.Forward(counted(key(bob, 11), 600, 9), epoch)
+	if picture, tl0 := (600+d.PictureOffset)&0x7FFF, 9+d.TL0Offset; picture != 2 || tl0 != 2 {
+		t.Errorf("back to bob: picture %d, TL0PICIDX %d, want 2 and 2", picture, tl0)
+	}
+}
+
 func TestOrigin(t *testing.T) {
 	f := forward.NewVideo(90000)
 	if _, ok := f.Origin(0); ok {

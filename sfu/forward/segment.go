@@ -7,8 +7,10 @@ import "github.com/sotto-sfu/sotto/sfu/seqnum"
 type segment struct {
 	firstOut, firstIn seqnum.Full
 	source            Source
-	timestamp         uint32 // added to the publisher's timestamp
-	frame             uint16 // added to the publisher's frame number
+	timestamp         uint32 // these are added to the publisher's numbers
+	frame             uint16
+	picture           uint16
+	tl0               uint8
 }
 
 func (s *segment) out(in seqnum.Full) seqnum.Full { return s.firstOut + in - s.firstIn }

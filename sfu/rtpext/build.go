@@ -52,6 +52,8 @@ type Built struct {
 	// TransportCC is the offset of the transport-wide sequence number for
 	// SetTransportCC, zero if the packet has none.
 	TransportCC int
+	// Payload is the offset of the copied payload.
+	Payload int
 }
 
 // Build writes the subscriber's copy of src into dst, which must not overlap src.
@@ -90,8 +92,8 @@ func Build(dst []byte, src *Packet, o *Outgoing, ids *IDs) (Built, error) {
 	if b.at+len(src.Payload) > len(dst) {
 		return Built{}, ErrBuffer
 	}
-	b.at += copy(dst[b.at:], src.Payload)
-	return Built{Len: b.at, TransportCC: tcc}, nil
+	n := copy(dst[b.at:], src.Payload)
+	return Built{Len: b.at + n, TransportCC: tcc, Payload: b.at}, nil
 }
 
 type builder struct {

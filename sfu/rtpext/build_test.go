@@ -95,6 +95,10 @@ func TestBuild(t *testing.T) {
 				t.Error("payload differs")
 			}
 
+			if !bytes.Equal(dst[built.Payload:built.Len], src.Payload) {
+				t.Errorf("the payload does not start at %d", built.Payload)
+			}
+
 			for size := range built.Len {
 				if _, err := rtpext.Build(make([]byte, size), &src, &out, ids); !errors.Is(err, rtpext.ErrBuffer) {
 					t.Fatalf("Build into %d of %d bytes: %v", size, built.Len, err)
