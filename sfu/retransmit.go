@@ -7,6 +7,7 @@ import (
 
 	"github.com/pion/rtcp"
 
+	"github.com/sotto-sfu/sotto/sfu/codec"
 	"github.com/sotto-sfu/sotto/sfu/forward"
 	"github.com/sotto-sfu/sotto/sfu/rtpext"
 	"github.com/sotto-sfu/sotto/sfu/seqnum"
@@ -121,7 +122,8 @@ func (s *slot) resend(wire uint16, now time.Time) {
 		out.SSRC, out.PayloadType, out.SequenceNumber = s.spec.Stream.RTX, pt.RTX, s.rtxSeq
 		s.rtxSeq++
 	}
-	if n := s.send(p, &out); n > 0 {
+	by := shift{codec.ReadCounters(c, p.Payload), origin.PictureOffset, origin.TL0Offset}
+	if n := s.send(p, &out, by); n > 0 {
 		*last = resend{origin.Out, now}
 		s.credit -= n
 		s.resentOut++

@@ -129,6 +129,8 @@ func (s *slot) forward(p *packet) (needsKey bool) {
 		Source: p.layer.id, Seq: p.seq, Timestamp: p.Timestamp,
 		Key: p.frame.Key, Padding: p.PaddingOnly(),
 		HasFrame: p.frame.HasNumber, Frame: p.frame.Number,
+		HasPicture: p.frame.Counters.HasPicture, Picture: p.frame.Counters.Picture,
+		HasTL0: p.frame.Counters.HasTL0, TL0: p.frame.Counters.TL0,
 	}
 	d := s.fwd.Forward(&in, p.now)
 	if d.Verdict != forward.Send {
@@ -143,7 +145,7 @@ func (s *slot) forward(p *packet) (needsKey bool) {
 		SequenceNumber: d.Seq.Wire(), Timestamp: d.Timestamp,
 	}
 	rewriteFrame(&out, p.Packet, d.Frame-in.Frame)
-	n := s.send(p.Packet, &out)
+	n := s.send(p.Packet, &out, shift{p.frame.Counters, d.PictureOffset, d.TL0Offset})
 	if n > 0 {
 		s.sender.Packet(len(p.Payload))
 		s.packetsOut++
@@ -177,9 +179,16 @@ func (s *slot) show(p *packet) {
 	}
 }
 
+// shift says how the payload descriptor's counters are to be changed.
+type shift struct {
+	counters codec.Counters
+	picture  uint16
+	tl0      uint8
+}
+
 // send builds a packet and hands it to the connection. It returns the size, zero if it
 // was not sent. s.mu is held, which keeps the packets of a slot in order.
-func (s *slot) send(p *rtpext.Packet, out *rtpext.Outgoing) int {
+func (s *slot) send(p *rtpext.Packet, out *rtpext.Outgoing, by shift) int {
 	if need := len(p.Raw) + rtpext.MaxGrowth; need > len(s.buf) {
 		s.buf = make([]byte, max(need, packetBuffer))
 	}
@@ -188,6 +197,7 @@ func (s *slot) send(p *rtpext.Packet, out *rtpext.Outgoing) int {
 		s.drop(DropBuild)
 		return 0
 	}
+	by.counters.Shift(s.buf[built.Payload:built.Len], by.picture, by.tl0)
 	if err := s.conn.WriteRTP(s.buf[:built.Len]); err != nil {
 		s.drop(DropWrite)
 		return 0
