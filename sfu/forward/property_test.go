@@ -27,6 +27,9 @@ type world struct {
 	runIn    map[seqnum.Full]seqnum.Full
 	runStart seqnum.Full
 	lastTS   uint32
+	frame    uint16 // newest sent, as the next two
+	picture  uint16
+	tl0      uint8
 	anySent  bool
 	segments int // upper bound of rewriting changes
 }
@@ -90,6 +93,7 @@ func (w *world) publish() {
 	}
 	p.pending = append(p.pending, forward.Packet{
 		Source: p.source, Seq: p.seq, Timestamp: p.ts, Frame: p.frame, HasFrame: true,
+		HasPicture: true, Picture: (p.frame + 77) & 0x7FFF, HasTL0: true, TL0: uint8(p.frame * 3),
 		Key: kind < 2, Padding: kind == 9,
 	})
 }
@@ -165,6 +169,7 @@ func (w *world) offer(p forward.Packet) {
 // check holds a packet that is to be sent against everything sent before.
 func (w *world) check(p forward.Packet, d forward.Decision) {
 	t, o := w.t, origin{p.Source, p.Seq}
+	picture, tl0 := (p.Picture+d.PictureOffset)&0x7FFF, p.TL0+d.TL0Offset
 	if old, ok := w.sent[d.Seq]; ok {
 		t.Fatalf("number %d used for %+v and %+v", d.Seq, old.origin, o)
 	}
@@ -179,6 +184,15 @@ func (w *world) check(p forward.Packet, d forward.Decision) {
 		}
 		if w.anySent && int32(d.Timestamp-w.lastTS) <= 0 {
 			t.Fatalf("timestamp steps back by %d at a start", w.lastTS-d.Timestamp)
+		}
+		if next := w.frame + 1; w.anySent && d.Frame != next {
+			t.Fatalf("a start with frame %d, want %d", d.Frame, next)
+		}
+		if next := (w.picture + 1) & 0x7FFF; w.anySent && picture != next {
+			t.Fatalf("a start with picture %d, want %d", picture, next)
+		}
+		if next := w.tl0 + 1; w.anySent && tl0 != next {
+			t.Fatalf("a start with TL0PICIDX %d, want %d", tl0, next)
 		}
 		for out := range w.sent {
 			if out >= d.Seq {
@@ -210,6 +224,9 @@ func (w *world) check(p forward.Packet, d forward.Decision) {
 	w.runIn[d.Seq] = p.Seq
 	if !w.anySent || int32(d.Timestamp-w.lastTS) > 0 {
 		w.lastTS = d.Timestamp
+	}
+	if !w.anySent || int16(d.Frame-w.frame) > 0 {
+		w.frame, w.picture, w.tl0 = d.Frame, picture, tl0
 	}
 	w.anySent = true
 }
