@@ -23,6 +23,7 @@ type connection struct {
 	ws    *websocket.Conn
 	hello *protocol.HelloReply
 	isNew bool
+	epoch uint64
 	got   bool          // something valid came after the login
 	wait  time.Duration // before reconnecting, as the server asked
 }
@@ -64,28 +65,30 @@ func (s *Session) login(ctx context.Context) (c *connection, err error) {
 	}
 	_ = ws.SetReadDeadline(time.Time{})
 	c.isNew = !reply.Resumed
-	return c, s.install(ws, &reply)
+	c.epoch, err = s.install(ws, &reply)
+	return c, err
 }
 
 // install makes ws the session's connection and sends what waits for it. Nothing newer
 // may overtake that: sealed messages are numbered, and late ones are refused.
-func (s *Session) install(ws *websocket.Conn, reply *protocol.LoginReply) error {
+func (s *Session) install(ws *websocket.Conn, reply *protocol.LoginReply) (epoch uint64, err error) {
 	s.writeMu.Lock()
 	defer s.writeMu.Unlock()
 	s.mu.Lock()
 	if s.err != nil {
-		s.mu.Unlock()
-		return s.err
+		defer s.mu.Unlock()
+		return 0, s.err
 	}
 	frames, err := s.core.opened(reply)
 	if err == nil {
 		s.ws = ws
 	}
+	epoch = s.core.epoch
 	s.mu.Unlock()
 	for _, frame := range frames {
 		writeLocked(ws, frame)
 	}
-	return err
+	return epoch, err
 }
 
 // ask sends a request of the handshake and reads its reply, which is the next
@@ -133,7 +136,7 @@ func readError(err error) error {
 
 // serve reads one connection until it fails.
 func (s *Session) serve(c *connection) error {
-	s.tell(Event{Up: &Up{New: c.isNew}})
+	s.tell(Event{Epoch: c.epoch, Up: &Up{New: c.isNew}})
 	ping := time.Duration(c.hello.PingMillis) * time.Millisecond
 	stop := s.keepAlive(c.ws, ping)
 	defer stop()
@@ -170,7 +173,7 @@ func (s *Session) serve(c *connection) error {
 		if e, ok := r.event.body.(*protocol.ServerShutdownEvent); ok {
 			c.wait = min(time.Duration(e.ReconnectMillis)*time.Millisecond, maxShutdownWait)
 		}
-		s.tell(Event{Message: &Message{Type: r.event.typ, Body: r.event.body}})
+		s.tell(Event{Epoch: c.epoch, Message: &Message{Type: r.event.typ, Body: r.event.body}})
 	}
 }
 

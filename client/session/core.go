@@ -28,6 +28,7 @@ type pending struct {
 // for concurrent use.
 type core struct {
 	id      protocol.SessionID // empty before the first login
+	epoch   uint64             // counts the sessions opened
 	lastSeq uint64
 	nextID  uint64
 	pending map[uint64]*pending
@@ -140,6 +141,7 @@ func (c *core) opened(r *protocol.LoginReply) (frames [][]byte, err error) {
 	if !r.Resumed {
 		lost := c.id != ""
 		c.id, c.lastSeq = r.Session, 0
+		c.epoch++
 		if lost {
 			c.fail(func(*pending) bool { return true }, Fail(CodeSessionLost, "the server has forgotten this session", nil))
 		}

@@ -37,8 +37,12 @@ type Config struct {
 	Logger   *slog.Logger
 }
 
-// Event is what a session has to tell, in order. Exactly one field is set.
+// Event is what a session has to tell, in order. Exactly one field besides Epoch is
+// set.
 type Event struct {
+	// Epoch counts the sessions that the server knew: it grows when one was forgotten
+	// and another opened in its place. What is of an older epoch is of no more use.
+	Epoch uint64
 	// Up: connected and logged in; the value tells whether the session is a new one,
 	// as it always is the first time.
 	Up *Up
@@ -107,6 +111,13 @@ func (s *Session) Hello() protocol.HelloReply { return *s.hello }
 // Events are what the session has to tell. The channel is closed when the session has
 // ended; Err then says why. Whoever does not read it stops the session.
 func (s *Session) Events() <-chan Event { return s.events }
+
+// Epoch is that of the newest login; see Event.
+func (s *Session) Epoch() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.core.epoch
+}
 
 // Err is why the session has ended, nil before.
 func (s *Session) Err() error {
@@ -263,7 +274,7 @@ func (s *Session) run(c *connection) {
 			s.end(fatal)
 			break
 		}
-		s.tell(Event{Down: err})
+		s.tell(Event{Epoch: c.epoch, Down: err})
 		if c, err = s.reconnect(c.wait, slowDown(err)); err != nil {
 			s.end(err)
 			break
