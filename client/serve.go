@@ -27,8 +27,8 @@ const (
 	rejoinMost = 2 * time.Second
 )
 
-// server is the state of serve, on run's goroutine.
-type server struct {
+// warden is the state of serve, on run's goroutine.
+type warden struct {
 	*Call
 	st       *stay
 	online   bool      // signalling is up
@@ -40,7 +40,7 @@ type server struct {
 
 // serve handles what happens until the call ends, and returns why.
 func (c *Call) serve(st *stay) error {
-	s := &server{Call: c, st: st, online: true, deadline: time.Now().Add(connectWithin)}
+	s := &warden{Call: c, st: st, online: true, deadline: time.Now().Add(connectWithin)}
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -70,7 +70,7 @@ func (c *Call) serve(st *stay) error {
 }
 
 // untilNext is how long nothing needs to be done by itself.
-func (s *server) untilNext() time.Duration {
+func (s *warden) untilNext() time.Duration {
 	d := time.Hour
 	for _, t := range []time.Time{s.st.nextTick, s.deadline} {
 		if !t.IsZero() {
@@ -81,7 +81,7 @@ func (s *server) untilNext() time.Duration {
 }
 
 // tick does what is due.
-func (s *server) tick(now time.Time) error {
+func (s *warden) tick(now time.Time) error {
 	if t := s.st.nextTick; !t.IsZero() && !now.Before(t) {
 		s.st.apply(s.st.keys.Tick(now))
 	}
@@ -96,7 +96,7 @@ func (s *server) tick(now time.Time) error {
 }
 
 // mendMedia tries an ICE restart, and after some of them a new joining.
-func (s *server) mendMedia(now time.Time) error {
+func (s *warden) mendMedia(now time.Time) error {
 	s.restarts++
 	if s.restarts <= maxRestarts {
 		s.deadline = now.Add(restartEvery)
@@ -110,7 +110,7 @@ func (s *server) mendMedia(now time.Time) error {
 	return s.rejoin("media is not connected")
 }
 
-func (s *server) mediaChanged(state webrtc.PeerConnectionState) {
+func (s *warden) mediaChanged(state webrtc.PeerConnectionState) {
 	s.cfg.log.Debug("media connection", "state", state.String())
 	switch state {
 	case webrtc.PeerConnectionStateConnected:
@@ -129,7 +129,7 @@ func (s *server) mediaChanged(state webrtc.PeerConnectionState) {
 }
 
 // show tells of the state that results.
-func (s *server) show() {
+func (s *warden) show() {
 	switch {
 	case s.linked && s.online:
 		s.setState(StateConnected)
@@ -139,7 +139,7 @@ func (s *server) show() {
 }
 
 // event handles one event of the signalling session. An error ends the call.
-func (s *server) event(e session.Event) error {
+func (s *warden) event(e session.Event) error {
 	if e.Epoch < s.st.epoch {
 		return nil
 	}
@@ -159,7 +159,7 @@ func (s *server) event(e session.Event) error {
 	return nil
 }
 
-func (s *server) message(body any) error {
+func (s *warden) message(body any) error {
 	now := time.Now()
 	switch m := body.(type) {
 	case *protocol.ParticipantJoinedEvent:
@@ -190,7 +190,7 @@ func (s *server) message(body any) error {
 
 // rejoin joins anew, with a new participant id and new keys, until it works or
 // cannot work.
-func (s *server) rejoin(why string) error {
+func (s *warden) rejoin(why string) error {
 	s.cfg.log.Info("joining anew", "why", why)
 	if !s.linked {
 		if s.barren++; s.barren >= maxBarren {
@@ -233,7 +233,7 @@ func (s *server) rejoin(why string) error {
 	}
 }
 
-func (s *server) giveUp() time.Duration {
+func (s *warden) giveUp() time.Duration {
 	if s.cfg.GiveUp > 0 {
 		return s.cfg.GiveUp
 	}
