@@ -22,9 +22,12 @@ export function freePort() {
 }
 
 export class Server {
-  /** Starts a server and waits until it says that it is ready. */
-  static async start(options = []) {
+  /** Starts a server and waits until it says that it is ready. Another binary
+   * may stand in, with arguments of its own before those of sotto-sfu. */
+  static async start(options = [], { binary = join(root, 'bin/sotto-sfu'), before = [] } = {}) {
     const server = new Server();
+    server.binary = binary;
+    server.before = before;
     server.port = await freePort();
     server.dataDir = mkdtempSync(join(tmpdir(), 'sotto-e2e-'));
     server.options = options;
@@ -40,8 +43,8 @@ export class Server {
   /** Starts the process; also used to start it again after kill(). */
   async launch() {
     const child = spawn(
-      join(root, 'bin/sotto-sfu'),
-      ['serve', '--listen', `127.0.0.1:${this.port}`, '--data-dir', this.dataDir, ...this.options],
+      this.binary,
+      [...this.before, 'serve', '--listen', `127.0.0.1:${this.port}`, '--data-dir', this.dataDir, ...this.options],
       { stdio: ['ignore', 'pipe', 'pipe'] },
     );
     this.child = child;
