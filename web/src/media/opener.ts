@@ -114,6 +114,7 @@ export class Opener {
     if (!typeFits(type, frame.codec)) return failed('type_mismatch');
     // The clear marker must not claim another type than the authenticated one.
     if (frame.claim !== null && frame.claim !== type) return failed('type_mismatch');
-    return { ok: true, owner: row.owner, type, data: plaintext.subarray(1) };
+    // A copy: the encoded frame takes a buffer that holds the frame and nothing else.
+    return { ok: true, owner: row.owner, type, data: plaintext.slice(1) };
   }
 }
