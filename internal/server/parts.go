@@ -23,14 +23,14 @@ import (
 
 // openParts opens the store, the media plane and signalling, in the order in
 // which they need each other. The sockets are open already.
-func (s *Server) openParts(ctx context.Context, now func() time.Time) (err error) {
+func (s *Server) openParts(ctx context.Context, deps Deps) (err error) {
 	if s.store, err = openStore(ctx, &s.cfg); err != nil {
 		return err
 	}
-	if s.media, err = s.openMedia(); err != nil {
+	if s.media, err = s.openMedia(deps.Transport); err != nil {
 		return fmt.Errorf("starting the media plane: %w", err)
 	}
-	if s.signal, err = s.openSignaling(now); err != nil {
+	if s.signal, err = s.openSignaling(deps.Now); err != nil {
 		return fmt.Errorf("starting signalling: %w", err)
 	}
 	return nil
@@ -48,7 +48,7 @@ func openStore(ctx context.Context, cfg *config.Options) (store.Store, error) {
 	return st, nil
 }
 
-func (s *Server) openMedia() (*sfu.SFU, error) {
+func (s *Server) openMedia(wrap func(transport.Factory) transport.Factory) (*sfu.SFU, error) {
 	var ice net.Listener
 	if s.cfg.MediaTCP {
 		ice = s.mux.Listener(portmux.ICE)
@@ -65,7 +65,7 @@ func (s *Server) openMedia() (*sfu.SFU, error) {
 		return nil, err
 	}
 	media, err := sfu.New(sfu.Config{
-		Transport: tr, Logger: s.log,
+		Transport: wrap(tr), Logger: s.log,
 		MaxAudioSlots: s.cfg.AudioSlots, MaxVideoSlots: s.cfg.VideoSlots,
 	})
 	if err != nil {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/sotto-sfu/sotto/internal/config"
 	"github.com/sotto-sfu/sotto/internal/portmux"
+	"github.com/sotto-sfu/sotto/sfu/transport"
 	"github.com/sotto-sfu/sotto/internal/store"
 	"github.com/sotto-sfu/sotto/sfu"
 	"github.com/sotto-sfu/sotto/signaling"
@@ -28,6 +29,9 @@ type Deps struct {
 	Logger *slog.Logger     // nil: nothing is logged
 	Page   fs.FS            // nil: the page built into the binary
 	Now    func() time.Time // nil: time.Now
+	// Transport stands between the sockets and the media plane. Tests put a tap
+	// there to see all that a server can see. Nil: nothing does.
+	Transport func(transport.Factory) transport.Factory
 }
 
 // Server is a running server.
@@ -89,7 +93,7 @@ func Start(ctx context.Context, cfg *config.Options, deps Deps) (_ *Server, err 
 		}
 	}
 	s.mux = portmux.New(s.tcp, portmux.Config{MaxOpen: cfg.MaxConnections})
-	if err := s.openParts(ctx, deps.Now); err != nil {
+	if err := s.openParts(ctx, deps); err != nil {
 		return nil, err
 	}
 	s.ready = &readiness{now: deps.Now, checks: s.checks(deps.Now)}
@@ -128,6 +132,9 @@ func (d Deps) withDefaults() Deps {
 	}
 	if d.Now == nil {
 		d.Now = time.Now
+	}
+	if d.Transport == nil {
+		d.Transport = func(f transport.Factory) transport.Factory { return f }
 	}
 	return d
 }
