@@ -37,7 +37,7 @@ export default defineConfig({
   },
   server: {
     proxy: {
-      '/v1': { target: process.env['SOTTO_SERVER'] ?? 'https://localhost:8443', ws: true, secure: false },
+      '/v1': { target: process.env.SOTTO_SERVER ?? 'https://localhost:8443', ws: true, secure: false },
     },
   },
 });

@@ -1,10 +1,10 @@
-import { contextOfSource, sourceOfContext } from '../media/context.ts';
-import { codeOf, SottoError } from '../lib/errors.ts';
+import type { Core } from '../core/core.ts';
 import type { Clock } from '../lib/clock.ts';
+import { codeOf, SottoError } from '../lib/errors.ts';
 import { reuse, reuseList } from '../lib/reuse.ts';
 import { Serial } from '../lib/serial.ts';
 import { type Readable, Store } from '../lib/store.ts';
-import type { Core } from '../core/core.ts';
+import { contextOfSource, sourceOfContext } from '../media/context.ts';
 import type { Binding, ParticipantID, Source, SourceState, Want } from '../protocol/messages.generated';
 import { decodeBytes, encodeBytes } from '../protocol/validate';
 import { lost, type ServerEvent, type Signalling, type SignallingOptions } from '../signalling/signalling.ts';
@@ -16,7 +16,14 @@ import { Outbox } from './outbox.ts';
 import type { Peer, PeerOptions, Slot } from './peer.ts';
 import { People, type Person, stateOf } from './people.ts';
 import { Speakers } from './speakers.ts';
-import { type CallState, initialState, type Notice, type PersonView, type Sound, type TileView } from './state.ts';
+import {
+  type CallState,
+  initialState,
+  type Notice,
+  type PersonView,
+  type Sound,
+  type TileView,
+} from './state.ts';
 import { makeWants, sameWants, type VisibleTile } from './wants.ts';
 
 /** The part of the transform worker that the call talks to. */
@@ -167,7 +174,10 @@ export class Call {
   /** Changes the codec; false: only from the next call on. */
   async setCodec(codec: VideoCodec): Promise<boolean> {
     this.#options.codec = codec;
-    const changed = await Promise.all([this.#peer?.setCodec('camera', codec), this.#peer?.setCodec('screen', codec)]);
+    const changed = await Promise.all([
+      this.#peer?.setCodec('camera', codec),
+      this.#peer?.setCodec('screen', codec),
+    ]);
     return changed.every(Boolean);
   }
 
@@ -461,7 +471,8 @@ export class Call {
       }
       case 'report': {
         this.#health.update(message.slots, this.#options.clock.now());
-        const sending = message.sending.find((one) => one.ctx === contextOfSource('mic')) ?? message.sending[0];
+        const sending =
+          message.sending.find((one) => one.ctx === contextOfSource('mic')) ?? message.sending[0];
         this.#showSecurity(sending?.generation ?? null, message.totals);
         this.#show();
         break;
@@ -511,7 +522,11 @@ export class Call {
       const old = new Map(state.people.map((person) => [person.id, person]));
       const people = this.#people.list.map((person) => this.#view(person, old.get(person.id)));
       const sounds = this.#sounds(state.sounds);
-      return reuse(state, { ...state, people: reuseList(state.people, people), sounds: reuseList(state.sounds, sounds) });
+      return reuse(state, {
+        ...state,
+        people: reuseList(state.people, people),
+        sounds: reuseList(state.sounds, sounds),
+      });
     });
   }
 
@@ -570,7 +585,12 @@ export class Call {
       const slot = this.#peer?.slots.find((one) => one.id === id);
       if (slot?.kind !== 'audio' || !this.#people.get(owner.participant)) continue;
       const sound = { slot: id, participant: owner.participant, track: slot.receiver.track };
-      sounds.push(reuse(old.find((one) => one.slot === id), sound));
+      sounds.push(
+        reuse(
+          old.find((one) => one.slot === id),
+          sound,
+        ),
+      );
     }
     return sounds;
   }
@@ -603,12 +623,25 @@ export class Call {
   #end(how: Pick<CallState, 'phase' | 'error'>): void {
     if (this.#over) return;
     this.#generation++;
-    this.#state.update((state) => ({ ...state, ...how, reconnecting: false, people: [], sounds: [], speaker: null }));
+    this.#state.update((state) => ({
+      ...state,
+      ...how,
+      reconnecting: false,
+      people: [],
+      sounds: [],
+      speaker: null,
+    }));
     this.#signalling.sendAndForget('call.leave', {});
     this.#signalling.close();
     this.#peer?.close();
     this.#peer = undefined;
-    for (const cancel of [this.#cancelWants, this.#cancelMend, this.#cancelSpeakers, this.#cancelFirstContact]) cancel?.();
+    for (const cancel of [
+      this.#cancelWants,
+      this.#cancelMend,
+      this.#cancelSpeakers,
+      this.#cancelFirstContact,
+    ])
+      cancel?.();
     void this.#options.core.call('close').catch(() => undefined);
   }
 }

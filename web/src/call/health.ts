@@ -61,7 +61,9 @@ export class Health {
   /** Frames come whose key we do not have. */
   keyless(slot: string, now: number): boolean {
     const track = this.#slots.get(slot);
-    return track !== undefined && track.unknownAt > track.decryptedAt && now - track.unknownAt < forgetAfterMs;
+    return (
+      track !== undefined && track.unknownAt > track.decryptedAt && now - track.unknownAt < forgetAfterMs
+    );
   }
 
   /** Frames were decrypted not long ago. */

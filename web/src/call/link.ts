@@ -19,7 +19,8 @@ export function parseAddress(pathname: string, hash: string): Address {
   if (pathname === '/' || pathname === '/index.html') return { view: 'home' };
   const call = /^\/c\/([^/]+)\/?$/.exec(pathname)?.[1];
   const secret = fromBase64Url(hash.replace(/^#/, ''));
-  if (!call || fromBase64Url(call)?.length !== 16 || secret?.length !== secretBytes) return { view: 'damaged' };
+  if (!call || fromBase64Url(call)?.length !== 16 || secret?.length !== secretBytes)
+    return { view: 'damaged' };
   return { view: 'call', link: { call, secret } };
 }
 

@@ -108,7 +108,9 @@ export class Peer {
     }
     try {
       await sender.setParameters(parameters);
-      const now = sender.getParameters().encodings[0] as RTCRtpEncodingParameters & { codec?: { mimeType: string } };
+      const now = sender.getParameters().encodings[0] as RTCRtpEncodingParameters & {
+        codec?: { mimeType: string };
+      };
       return now.codec?.mimeType.toLowerCase() === capability.mimeType.toLowerCase();
     } catch {
       return false;

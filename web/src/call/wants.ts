@@ -31,7 +31,8 @@ export function makeWants(people: readonly Person[], visible: readonly VisibleTi
   const byLiveness = [...people].sort((a, b) => rank(a) - rank(b) || a.order - b.order);
   for (const person of byLiveness) wants.push({ participant: person.id, source: 'mic' });
   for (const person of people) {
-    if (stateOf(person, 'screen_audio') === 'live') wants.push({ participant: person.id, source: 'screen_audio' });
+    if (stateOf(person, 'screen_audio') === 'live')
+      wants.push({ participant: person.id, source: 'screen_audio' });
   }
   return wants.slice(0, 256);
 }

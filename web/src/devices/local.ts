@@ -1,5 +1,11 @@
 import { type Readable, Store } from '../lib/store.ts';
-import { cameraConstraints, type DeviceProblem, micConstraints, problemOf, screenConstraints } from './constraints.ts';
+import {
+  cameraConstraints,
+  type DeviceProblem,
+  micConstraints,
+  problemOf,
+  screenConstraints,
+} from './constraints.ts';
 import { LevelMeter } from './level.ts';
 
 /** A microphone or camera as the page shows it. */
@@ -120,7 +126,10 @@ export class LocalMedia {
       if (!video) return false;
       video.contentHint = 'detail';
       video.onended = () => this.stopScreen();
-      this.#state.update((state) => ({ ...state, screen: { video, audio: stream.getAudioTracks()[0] ?? null } }));
+      this.#state.update((state) => ({
+        ...state,
+        screen: { video, audio: stream.getAudioTracks()[0] ?? null },
+      }));
       return true;
     } catch {
       return false;
@@ -208,7 +217,8 @@ export class LocalMedia {
     track.enabled = device.on;
     track.onended = () => {
       // Unplugged, or permission was taken away.
-      if (this.#state.get()[name].track === track) this.#set(name, { track: null, problem: 'missing', on: false });
+      if (this.#state.get()[name].track === track)
+        this.#set(name, { track: null, problem: 'missing', on: false });
     };
     this.#set(name, { track, problem: null });
     if (name === 'mic') this.#meter.listen(track);

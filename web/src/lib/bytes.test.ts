@@ -11,9 +11,12 @@ describe('base64url', () => {
     }
   });
 
-  it.each(['A', 'AA==', 'AB', 'AAB', 'A A', 'AA+A', 'AA/A', 'AA\n', 'é123', 'AAAAA'])('refuses %j', (text) => {
-    expect(fromBase64Url(text)).toBeNull();
-  });
+  it.each(['A', 'AA==', 'AB', 'AAB', 'A A', 'AA+A', 'AA/A', 'AA\n', 'é123', 'AAAAA'])(
+    'refuses %j',
+    (text) => {
+      expect(fromBase64Url(text)).toBeNull();
+    },
+  );
 });
 
 describe('bytes', () => {

@@ -29,7 +29,8 @@ export function toBase64Url(bytes: Uint8Array): string {
   for (let i = 0; i < bytes.length; i += 3) {
     const chunk = bytes.subarray(i, i + 3);
     const bits = ((chunk[0] ?? 0) << 16) | ((chunk[1] ?? 0) << 8) | (chunk[2] ?? 0);
-    for (let letter = 0; letter <= chunk.length; letter++) out += alphabet[(bits >> (18 - 6 * letter)) & 0x3f];
+    for (let letter = 0; letter <= chunk.length; letter++)
+      out += alphabet[(bits >> (18 - 6 * letter)) & 0x3f];
   }
   return out;
 }

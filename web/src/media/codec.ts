@@ -33,7 +33,5 @@ export type FrameType = (typeof frameType)[keyof typeof frameType];
 
 /** Whether frames of this type occur with the codec. */
 export function typeFits(type: number, codec: Codec): type is FrameType {
-  return codec === 'opus'
-    ? type === frameType.audio
-    : type === frameType.delta || type === frameType.key;
+  return codec === 'opus' ? type === frameType.audio : type === frameType.delta || type === frameType.key;
 }

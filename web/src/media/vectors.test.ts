@@ -42,7 +42,10 @@ const hex = (text: string): Bytes => Uint8Array.from(Buffer.from(text, 'hex'));
 const toHex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 const owner = { participant: 'ada', ctx: 1 };
 
-async function open(vector: { codec: Codec; kid: number; base_key: string }, received: Bytes): Promise<Opened> {
+async function open(
+  vector: { codec: Codec; kid: number; base_key: string },
+  received: Bytes,
+): Promise<Opened> {
   const opener = new Opener();
   await opener.install(vector.kid, owner, hex(vector.base_key));
   const parsed = parseFrame(vector.codec, received);

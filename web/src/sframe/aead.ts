@@ -1,5 +1,5 @@
 // The AEAD of each suite (RFC 9605 §4.5) by WebCrypto: bytes in, bytes out.
-import { concat, equalConstantTime, type Bytes } from '../lib/bytes.ts';
+import { type Bytes, concat, equalConstantTime } from '../lib/bytes.ts';
 import { SFrameError } from './errors.ts';
 import type { FrameKey } from './kdf.ts';
 import type { Suite } from './suite.ts';

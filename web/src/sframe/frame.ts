@@ -1,5 +1,5 @@
 // Sealing and opening one frame (RFC 9605 §4.4.3 and §4.4.4).
-import { concat, type Bytes } from '../lib/bytes.ts';
+import { type Bytes, concat } from '../lib/bytes.ts';
 import { aeadOpen, aeadSeal } from './aead.ts';
 import { SFrameError } from './errors.ts';
 import { encodeHeader, type Header } from './header.ts';

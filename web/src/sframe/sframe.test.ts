@@ -12,7 +12,10 @@ const none = new Uint8Array(0);
 
 async function pair(suite = callSuite) {
   const kid = 0x1234_5678_0107n;
-  return { sender: await Sender.create(suite, kid, base()), receiver: await Receiver.create(suite, kid, base()) };
+  return {
+    sender: await Sender.create(suite, kid, base()),
+    receiver: await Receiver.create(suite, kid, base()),
+  };
 }
 
 describe('header', () => {
@@ -44,7 +47,9 @@ describe('sender and receiver', () => {
   it('counts from 0 and never repeats, even when calls overlap', async () => {
     const { sender } = await pair();
     const sealed = await Promise.all(Array.from({ length: 50 }, () => sender.seal(none, text('same'))));
-    expect(sealed.map((frame) => parseHeader(frame).ctr)).toEqual(Array.from({ length: 50 }, (_, i) => BigInt(i)));
+    expect(sealed.map((frame) => parseHeader(frame).ctr)).toEqual(
+      Array.from({ length: 50 }, (_, i) => BigInt(i)),
+    );
   });
 
   it('refuses a frame with any bit changed, and other metadata', async () => {

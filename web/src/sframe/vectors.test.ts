@@ -14,6 +14,7 @@ import { suiteOf } from './suite.ts';
 
 const folder = path.resolve(import.meta.dirname, '../../../../shared/vectors/sframe');
 const present = existsSync(folder);
+// biome-ignore lint/suspicious/noConsole: a skipped test should say why
 if (!present) console.warn(`SFrame vectors are absent (${folder}): their tests are skipped`);
 
 interface AeadVector {

@@ -8,8 +8,8 @@ import {
   type EventType,
   type HelloReply,
   PATH,
-  type RequestType,
   type Requests,
+  type RequestType,
   SUBPROTOCOL,
 } from '../protocol/messages.generated';
 import { decodeBytes, encodeBytes, parseServerMessage, type ServerMessage } from '../protocol/validate';
@@ -139,7 +139,8 @@ export class Signalling {
 
   /** Sends a last message without waiting for anything, as the page goes away. */
   sendAndForget<T extends RequestType>(type: T, body: Requests[T]['request']): void {
-    if (this.status.get() === 'online') this.#socket?.send(JSON.stringify({ id: this.#nextId++, type, body }));
+    if (this.status.get() === 'online')
+      this.#socket?.send(JSON.stringify({ id: this.#nextId++, type, body }));
   }
 
   #connect(): void {
@@ -212,7 +213,8 @@ export class Signalling {
     pending.cancelTimeout();
     if (message.kind === 'refusal') {
       const { code, message: text, retryable, retry_after_ms } = message.error;
-      const options = retry_after_ms === undefined ? { retryable } : { retryable, retryAfterMs: retry_after_ms };
+      const options =
+        retry_after_ms === undefined ? { retryable } : { retryable, retryAfterMs: retry_after_ms };
       pending.reject(new SottoError(code, text, options));
       return;
     }

@@ -143,7 +143,9 @@ export class App {
     else if (address.view === 'home') {
       this.local.stop();
       this.#view.set({ name: 'home' });
-      void this.#core().call('load').catch(() => undefined); // warm by the time it is needed
+      void this.#core()
+        .call('load')
+        .catch(() => undefined); // warm by the time it is needed
     } else void this.#openLink(address.link);
   }
 

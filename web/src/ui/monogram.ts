@@ -1,7 +1,9 @@
 /** The letters that stand for a person without a picture. */
 export function monogram(name: string): string {
   const words = name.trim().split(/\s+/).filter(Boolean);
-  const letters = (words.length > 1 ? [words[0], words.at(-1)] : words).map((word) => firstLetter(word ?? ''));
+  const letters = (words.length > 1 ? [words[0], words.at(-1)] : words).map((word) =>
+    firstLetter(word ?? ''),
+  );
   return letters.join('').toLocaleUpperCase() || '·';
 }
 

@@ -21,7 +21,10 @@ export interface KeyLike {
 }
 
 /** What a key press asks for; null if it is meant for something else. */
-export function shortcutOf(event: KeyLike, target: { tagName: string; isContentEditable: boolean } | null): Shortcut | null {
+export function shortcutOf(
+  event: KeyLike,
+  target: { tagName: string; isContentEditable: boolean } | null,
+): Shortcut | null {
   if (event.ctrlKey || event.metaKey || event.altKey || event.repeat) return null;
   if (target && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName))) return null;
   return shortcuts.find(({ key }) => key === event.key.toUpperCase())?.action ?? null;

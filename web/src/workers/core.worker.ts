@@ -7,7 +7,15 @@ import coreUrl from '../../public/core.wasm?url';
 import { throwing } from '../../wasm/core.js';
 import type { Bytes } from '../lib/bytes.ts';
 import type { ParticipantID } from '../protocol/messages.generated';
-import type { CoreMethods, CoreOutput, CoreRequest, FromCore, KeyMessage, RosterEntry, UnknownKid } from './messages.ts';
+import type {
+  CoreMethods,
+  CoreOutput,
+  CoreRequest,
+  FromCore,
+  KeyMessage,
+  RosterEntry,
+  UnknownKid,
+} from './messages.ts';
 
 /** What web/wasm puts into the global scope. */
 interface SottoCore {
@@ -37,7 +45,10 @@ interface Output {
   refused?: string;
 }
 
-declare const Go: new () => { importObject: WebAssembly.Imports; run(instance: WebAssembly.Instance): Promise<void> };
+declare const Go: new () => {
+  importObject: WebAssembly.Imports;
+  run(instance: WebAssembly.Instance): Promise<void>;
+};
 /** As Go left it: its functions return their errors instead of throwing them. */
 declare const sottoCore: Record<string, (...args: unknown[]) => unknown>;
 
@@ -78,9 +89,12 @@ function digest(output: Output): CoreOutput {
   sendKeys(output.keys);
   clearTimeout(timer);
   if (output.nextTickMs > 0) {
-    timer = setTimeout(() => {
-      if (session !== undefined) announce(core.tick(session, now()));
-    }, Math.max(0, output.nextTickMs - now()));
+    timer = setTimeout(
+      () => {
+        if (session !== undefined) announce(core.tick(session, now()));
+      },
+      Math.max(0, output.nextTickMs - now()),
+    );
   }
   const { messages, roster } = output;
   return output.refused ? { messages, roster, refused: output.refused } : { messages, roster };
@@ -129,7 +143,9 @@ async function load(): Promise<{ version: string }> {
 
 const loaded = load();
 
-const methods: { [M in keyof CoreMethods]: (...args: Parameters<CoreMethods[M]>) => ReturnType<CoreMethods[M]> } = {
+const methods: {
+  [M in keyof CoreMethods]: (...args: Parameters<CoreMethods[M]>) => ReturnType<CoreMethods[M]>;
+} = {
   load: () => ({ version: core.version() }),
   connect(port) {
     keyPort = port;

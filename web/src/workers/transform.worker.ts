@@ -88,7 +88,10 @@ function emitter(transformer: Transformer): (frame: EncodedFrame) => void {
   };
 }
 
-async function runSender(transformer: Transformer, options: TransformOptions & { side: 'send' }): Promise<void> {
+async function runSender(
+  transformer: Transformer,
+  options: TransformOptions & { side: 'send' },
+): Promise<void> {
   const makeKeyFrame = () => {
     if (!transformer.generateKeyFrame) post({ type: 'make-key-frame', ctx: options.ctx });
     else transformer.generateKeyFrame().catch(() => undefined);
