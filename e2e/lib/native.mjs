@@ -4,8 +4,8 @@ import path from 'node:path';
 import { root } from './server.mjs';
 
 /** Starts `sotto call`; `done` resolves to { code, summary, log }. */
-export function nativeCall(link, options = [], { binary = path.join(root, 'bin/sotto') } = {}) {
-  const child = spawn(binary, ['call', link, '--insecure', '--json', ...options], {
+export function nativeCall(link, options = []) {
+  const child = spawn(path.join(root, 'bin/sotto'), ['call', link, '--insecure', '--json', ...options], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let out = '';

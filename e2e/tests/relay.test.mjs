@@ -2,7 +2,8 @@
 // every RTP packet of a real call. What the receivers decode from that call is a
 // picture and a tone; the same decoders make nothing of what the tap holds.
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -208,10 +209,14 @@ test('a wrong key shows nothing and sounds like nothing', { timeout: 90_000 }, a
   // A participant who hands out one key and seals with another: all that differs
   // from an honest one is the key, so what is seen is what a wrong key does.
   const binary = path.join(work, 'wrongkey');
-  execFileSync('go', ['build', '-o', binary, './internal/testkit/wrongkey'], { cwd: root, stdio: 'inherit' });
+  execFileSync('go', ['test', '-c', '-o', binary, './client'], { cwd: root, stdio: 'inherit' });
   for (const kind of ['chromium', 'firefox']) {
     const { person, link } = await startCall(kind, server.url, { name: 'victim' });
-    const liar = nativeCall(link, ['--name', 'Liar', '--send', 'pattern:vp8', '--send', 'tone', '--duration', '40s'], { binary });
+    const liar = spawn(binary, ['-test.run', '^TestWrongKeyPeer$'], {
+      env: { ...process.env, SOTTO_WRONGKEY_LINK: link },
+      stdio: ['ignore', 'ignore', 'inherit'],
+    });
+    const gone = once(liar, 'exit');
     try {
       await person.until('the tile to say that it cannot decrypt', 20_000, async () =>
         (await person.others()).some((tile) => tile.state === 'cannot-decrypt' && /cannot decrypt/i.test(tile.text)));
@@ -222,8 +227,8 @@ test('a wrong key shows nothing and sounds like nothing', { timeout: 90_000 }, a
       assert.ok(energy < 1e-6, `silence, not noise: energy ${energy}`);
       await person.screenshot(`wrong-key-${kind}`);
     } finally {
-      liar.stop();
-      await liar.done;
+      liar.kill('SIGINT');
+      await gone;
       await person.close();
     }
   }
