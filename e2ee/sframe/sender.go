@@ -8,7 +8,7 @@ import (
 
 // SendKey is one base key, for sending only. It gives out one [Sender] per KID in
 // its lifetime, also after that sender was closed: a second one would begin again
-// at counter 0 and repeat every nonce (RFC 9605 §7.5, §9.1). For the same reason a base
+// at counter 0 and repeat every nonce (RFC 9605 §7.4, §9.1). For the same reason a base
 // key must be fresh from a random source or an exporter and given to one SendKey only.
 // Safe for concurrent use.
 type SendKey struct {

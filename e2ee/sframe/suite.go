@@ -8,7 +8,8 @@ import (
 )
 
 // Suite is a cipher suite identifier of the IANA registry "SFrame Cipher Suites"
-// (RFC 9605 §8.1, and 6 to 8 as registered later).
+// (RFC 9605 §8.1). 6 to 8 are not in the RFC itself but in its authors' published vectors:
+// the first three with AES-256 and SHA-512.
 type Suite uint16
 
 // The cipher suites. The number that ends a name is the tag length in bits.
