@@ -51,6 +51,8 @@ type request struct {
 	conn *conn
 	env  protocol.Envelope
 	body any
+	// end closes the connection once the request is answered, if set.
+	end *closing
 }
 
 func newConn(s *Server, ws *websocket.Conn, host string) *conn {
@@ -183,7 +185,7 @@ func (c *conn) receive(kind int, data []byte, now time.Time) {
 		c.server.metrics.request(env.Type)
 		c.answer(env, protocol.PingReply{})
 	default:
-		c.enqueue(&request{c, env, body}, now)
+		c.enqueue(&request{conn: c, env: env, body: body}, now)
 	}
 }
 
@@ -250,6 +252,9 @@ func (c *conn) work() {
 		if refusal != nil {
 			c.server.metrics.refuse(refusal.Code)
 			c.send(encode(protocol.Envelope{Re: r.env.ID, Type: r.env.Type, Error: refusal}))
+		}
+		if r.end != nil {
+			c.hangUp(r.end.code, r.end.reason)
 		}
 	}
 }

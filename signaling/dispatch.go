@@ -60,7 +60,7 @@ func (s *Server) dispatch(r *request) (refusal *protocol.Error) {
 		if p := recover(); p != nil {
 			s.metrics.panics.Add(1)
 			s.log.Error("a request hit a bug", "type", r.env.Type, "panic", p, "stack", string(debug.Stack()))
-			r.conn.hangUp(websocket.CloseInternalServerErr, "internal error")
+			r.end = &closing{websocket.CloseInternalServerErr, "internal error"}
 			refusal = protocol.Refuse(protocol.CodeInternal, "internal error")
 		}
 	}()

@@ -49,7 +49,7 @@ func login(c *call) *protocol.Error {
 	challenge := c.conn.challenge
 	c.conn.challenge = nil // valid once
 	if challenge == nil || identity.VerifyLogin(challenge, []byte(req.DeviceKey), c.conn.host, req.Signature) != nil {
-		defer c.conn.hangUp(protocol.CloseUnauthorized, "login failed")
+		c.end = &closing{protocol.CloseUnauthorized, "login failed"}
 		return protocol.Refuse(protocol.CodeBadSignature, "the signature is not over this challenge and host by this device key")
 	}
 	device := protocol.DeviceID(identity.DeviceID([]byte(req.DeviceKey)).String())

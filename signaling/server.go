@@ -2,9 +2,11 @@ package signaling
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -62,6 +64,9 @@ func New(cfg Config) (*Server, error) {
 		s.origins[canonical] = true
 	}
 	for _, h := range cfg.Hosts {
+		if h != strings.ToLower(h) || strings.Contains(h, "/") {
+			return nil, fmt.Errorf("signaling: host %q is not in canonical form", h)
+		}
 		s.hosts[h] = true
 	}
 	s.background(s.sweep)

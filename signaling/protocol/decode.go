@@ -87,6 +87,10 @@ func decodeEnvelope(data []byte, strict bool) (Envelope, *Error) {
 	if perr != nil {
 		return env, perr
 	}
+	// The id alone first, so that a refusal can carry it.
+	if id := fields["id"]; id != nil && checkInteger(string(id), &Schema{Min: 1, Max: MaxInteger}) == nil {
+		_ = json.Unmarshal(id, &env.ID)
+	}
 	env.Body = fields["body"]
 	if env.Body != nil && env.Body[0] != '{' {
 		return env, Refuse(CodeBadRequest, "body: not an object")
@@ -95,10 +99,6 @@ func decodeEnvelope(data []byte, strict bool) (Envelope, *Error) {
 	head, err := json.Marshal(fields)
 	if err != nil {
 		return env, Refuse(CodeBadJSON, "not JSON")
-	}
-	// The id alone first, so that a refusal can carry it.
-	if id := fields["id"]; id != nil && checkInteger(string(id), &Schema{Min: 1, Max: MaxInteger}) == nil {
-		_ = json.Unmarshal(id, &env.ID)
 	}
 	if ferr := validate(head, envelopeSchema, strict); ferr != nil {
 		return env, ferr.refusal(CodeBadRequest)
