@@ -6,6 +6,7 @@ import (
 	"crypto"
 	"errors"
 	"log/slog"
+	"net"
 	"net/http/httptest"
 	"slices"
 	"strings"
@@ -228,7 +229,15 @@ func startServer(t testing.TB, change ...func(*Config)) *bench {
 	if b.Server, err = New(cfg); err != nil {
 		t.Fatal(err)
 	}
-	b.http = httptest.NewServer(b.Server)
+	b.http = httptest.NewUnstartedServer(b.Server)
+	// Small buffers in the kernel, so that a slow reader shows soon.
+	b.http.Config.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
+		if err := c.(*net.TCPConn).SetWriteBuffer(32 << 10); err != nil {
+			t.Error(err)
+		}
+		return ctx
+	}
+	b.http.Start()
 	b.url = "ws" + strings.TrimPrefix(b.http.URL, "http") + protocol.Path
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)

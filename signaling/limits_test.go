@@ -217,8 +217,8 @@ func TestControlFlood(t *testing.T) {
 // A client that does not read is cut off, and its call goes on.
 func TestSlowReader(t *testing.T) {
 	b := startServer(t, func(c *Config) {
-		c.Limits.QueueMessages, c.Limits.QueueBytes = 40, 1<<20
-		c.Limits.ReplayEvents, c.Limits.ReplayBytes = 20, 1<<19
+		c.Limits.QueueMessages, c.Limits.QueueBytes = 40, 512<<10
+		c.Limits.ReplayEvents, c.Limits.ReplayBytes = 20, 256<<10
 	})
 	alice, bob, a := b.pair()
 	slow := newClient(t, b.url)
