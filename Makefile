@@ -17,7 +17,7 @@ TOOL    := $(GO) tool -modfile=tools/go.mod
 NPM_CI  := $(NPM) ci --no-audit --no-fund --loglevel=error
 
 WEB_SOURCES := $(shell find web -type f -not -path 'web/node_modules/*' -not -path 'web/dist/*' \
-	-not -path 'web/wasm/*' -not -path 'web/public/core.wasm*' -not -path 'web/public/wasm_exec.js' \
+	-not -path 'web/public/core.wasm*' -not -path 'web/public/wasm_exec.js' \
 	-not -name '*.go' -not -path 'web/test*' 2>/dev/null)
 
 .DEFAULT_GOAL := help
@@ -69,8 +69,9 @@ test-go: ## the Go tests, with the race detector
 	@scripts/ensure-tools
 	$(GO) test -race -timeout 15m ./...
 
-test-web: web/node_modules/.package-lock.json web/public/core.wasm web/public/wasm_exec.js ## the page's unit tests
+test-web: web/node_modules/.package-lock.json web/public/core.wasm web/public/wasm_exec.js ## the page's unit tests, and its core in Node
 	cd web && $(NPM) test --silent
+	node web/wasm/smoke.mjs web/public/core.wasm
 
 e2e: build e2e/node_modules/.package-lock.json ## calls in real browsers; E2E=name picks tests
 	@scripts/ensure-browsers
@@ -91,7 +92,7 @@ lint-go:
 	$(GO) vet ./...
 	GOOS=js GOARCH=wasm $(GO) vet ./web/wasm
 	$(TOOL) staticcheck ./...
-	GOOS=js GOARCH=wasm $(TOOL) staticcheck ./web/wasm
+	staticcheck="$$($(TOOL) -n staticcheck)" && GOOS=js GOARCH=wasm "$$staticcheck" ./web/wasm
 
 lint-web: web/node_modules/.package-lock.json
 	cd web && $(NPM) run --silent check
