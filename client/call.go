@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/pion/webrtc/v4"
@@ -58,6 +59,8 @@ type Call struct {
 	done   chan struct{}
 	media  chan mediaChange
 	left   sync.Once
+	// leaving says that what breaks now breaks because we go.
+	leaving atomic.Bool
 
 	deliverMu sync.Mutex
 	onFrame   func(Frame)
@@ -236,6 +239,7 @@ func (c *Call) Leave(ctx context.Context) error {
 	c.left.Do(func() {
 		ctx, cancel := context.WithTimeout(ctx, leaveTimeout)
 		defer cancel()
+		c.leaving.Store(true)
 		// DoOnce: while the connection is lost there is nobody to tell, and no reason to
 		// wait. The server notices by itself.
 		err = c.sess.DoOnce(ctx, protocol.TypeCallLeave, protocol.CallLeaveRequest{}, nil)

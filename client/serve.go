@@ -55,7 +55,7 @@ func (c *Call) serve(st *stay) error {
 			}
 			err = s.event(e)
 		case m := <-c.media:
-			if m.peer == s.st.peer {
+			if m.peer == s.st.peer && !c.leaving.Load() {
 				s.mediaChanged(m.state)
 			}
 		case id := <-s.st.unknown:

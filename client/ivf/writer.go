@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"math"
 
 	"github.com/sotto-sfu/sotto/client/codec"
 )
@@ -12,7 +13,9 @@ import (
 type Writer struct {
 	out    io.Writer
 	header Header
-	frames uint32
+	frames uint64
+	last   uint64 // time stamps
+	first  uint64
 	buf    []byte
 }
 
@@ -44,8 +47,18 @@ func (w *Writer) fileHeader() ([]byte, error) {
 	b = binary.LittleEndian.AppendUint16(b, uint16(w.header.Height))
 	b = binary.LittleEndian.AppendUint32(b, w.header.TimebaseDen)
 	b = binary.LittleEndian.AppendUint32(b, w.header.TimebaseNum)
-	b = binary.LittleEndian.AppendUint32(b, w.frames)
+	b = binary.LittleEndian.AppendUint32(b, w.length())
 	return append(b, 0, 0, 0, 0), nil
+}
+
+// length is the stream's end in units of the time base, the last frame as long as the
+// others on average. Some call the field a number of frames, which is the same where the
+// time base is the frame rate; players read a duration from it.
+func (w *Writer) length() uint32 {
+	if w.frames < 2 {
+		return uint32(w.frames)
+	}
+	return uint32(min(w.last+(w.last-w.first)/(w.frames-1), math.MaxUint32))
 }
 
 // WriteFrame appends one frame with its time stamp in units of the time base.
@@ -66,11 +79,14 @@ func (w *Writer) WriteFrame(frame []byte, ticks uint64) error {
 	if _, err := w.out.Write(w.buf); err != nil {
 		return fmt.Errorf("ivf: writing a frame: %w", err)
 	}
-	w.frames++
+	if w.frames == 0 {
+		w.first = ticks
+	}
+	w.frames, w.last = w.frames+1, ticks
 	return nil
 }
 
-// Close writes the number of frames into the header where the output can seek. It
+// Close writes the length of the stream into the header where the output can seek. It
 // does not close the output.
 func (w *Writer) Close() error {
 	s, ok := w.out.(io.WriteSeeker)
