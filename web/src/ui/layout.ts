@@ -24,7 +24,7 @@ export interface Arrangement {
 
 /** Faces survive cropping between these proportions. */
 const landscapeRatio = { min: 1, max: 16 / 9 };
-const portraitRatio = { min: 3 / 4, max: 16 / 9 };
+const portraitRatio = { min: 0.6, max: 16 / 9 };
 /** A stage narrower than this is a phone. */
 const narrowPixels = 640;
 
@@ -101,7 +101,7 @@ function spotlight(others: number, screens: number, stage: Size): Arrangement {
   const gap = gapOf(stage);
   const beside = stage.width > stage.height * 1.15;
   const room = beside ? stage.height : stage.width;
-  const width = beside ? Math.min(232, stage.width * 0.2) : Math.min(150, stage.width * 0.36);
+  const width = beside ? Math.min(232, stage.width * 0.2) : Math.min(150, stage.width * 0.31);
   const height = (width * 9) / 16;
   const fit = Math.max(1, Math.floor((room + gap) / ((beside ? height : width) + gap)));
   const people = Math.min(others + 1, fit);
