@@ -24,6 +24,8 @@ const (
 	// resendWait is how soon the same packet is not sent again: receivers ask again
 	// each round trip, and the answer needs one.
 	resendWait = 15 * time.Millisecond
+	// maxAsked is how many packets one NACK may ask for; who lost more needs a key frame.
+	maxAsked = 512
 	// resendMemory is for how many packets that is remembered.
 	resendMemory = 256
 )
@@ -57,16 +59,17 @@ func (r *retransmitter) earn(size int) { r.credit = min(r.credit+size/creditShar
 func (s *slot) nack(pairs []rtcp.NackPair, now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	asked := 0
 	for _, pair := range pairs {
-		s.nacksIn++
-		s.resend(pair.PacketID, now)
-		for bits, i := pair.LostPackets, uint16(1); bits != 0; bits, i = bits>>1, i+1 {
+		bits := uint32(pair.LostPackets)<<1 | 1 // of PacketID and the 16 after it
+		for i := uint16(0); bits != 0 && asked < maxAsked; bits, i = bits>>1, i+1 {
 			if bits&1 != 0 {
-				s.nacksIn++
+				asked++
 				s.resend(pair.PacketID+i, now)
 			}
 		}
 	}
+	s.nacksIn += uint64(asked)
 }
 
 // resend sends one packet again, if it can be had and afforded. s.mu is held.

@@ -41,7 +41,7 @@ type Client struct {
 	Sections []protocol.Section
 	cfg      ClientConfig
 	tracks   map[protocol.Source]*webrtc.TrackLocalStaticRTP
-	senders  map[protocol.Source]*webrtc.RTPSender
+	raw      map[protocol.Source]*rawTrack
 
 	mu        sync.Mutex
 	changed   chan struct{} // closed and replaced at every change
@@ -69,7 +69,7 @@ func NewClient(t testing.TB, cfg ClientConfig) *Client {
 	c := &Client{
 		cfg:     cfg,
 		tracks:  map[protocol.Source]*webrtc.TrackLocalStaticRTP{},
-		senders: map[protocol.Source]*webrtc.RTPSender{},
+		raw:     map[protocol.Source]*rawTrack{},
 		changed: make(chan struct{}), received: map[string][]Received{},
 		requests: map[protocol.Source]int{}, reports: map[string][]*rtcp.SenderReport{},
 		streams: map[string]string{},
@@ -94,6 +94,17 @@ func NewClient(t testing.TB, cfg ClientConfig) *Client {
 		}
 	}
 	return c
+}
+
+// rawTrack remembers where a track writes to.
+type rawTrack struct {
+	*webrtc.TrackLocalStaticRTP
+	writer webrtc.TrackLocalWriter
+}
+
+func (r *rawTrack) Bind(ctx webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, error) {
+	r.writer = ctx.WriteStream()
+	return r.TrackLocalStaticRTP.Bind(ctx)
 }
 
 func clientAPI(t testing.TB, cfg ClientConfig) *webrtc.API {
@@ -150,11 +161,12 @@ func (c *Client) publish(t testing.TB, src protocol.Source) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tr, err := c.PC.AddTransceiverFromTrack(track, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionSendonly})
+	raw := &rawTrack{TrackLocalStaticRTP: track}
+	tr, err := c.PC.AddTransceiverFromTrack(raw, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionSendonly})
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.tracks[src], c.senders[src] = track, tr.Sender()
+	c.tracks[src], c.raw[src] = track, raw
 	c.reading.Go(func() {
 		for {
 			pkts, _, err := tr.Sender().ReadRTCP()
@@ -299,6 +311,10 @@ func (c *Client) Write(src protocol.Source, p *rtp.Packet) error {
 	p.Version = 2
 	return c.tracks[src].WriteRTP(p)
 }
+
+// Writer gives access to the connection below a track, for packets that no honest
+// client would send.
+func (c *Client) Writer(src protocol.Source) webrtc.TrackLocalWriter { return c.raw[src].writer }
 
 // Codec is the one that a source is sent with.
 func (c *Client) Codec(src protocol.Source) codec.Codec {
