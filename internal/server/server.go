@@ -15,9 +15,9 @@ import (
 
 	"github.com/sotto-sfu/sotto/internal/config"
 	"github.com/sotto-sfu/sotto/internal/portmux"
-	"github.com/sotto-sfu/sotto/sfu/transport"
 	"github.com/sotto-sfu/sotto/internal/store"
 	"github.com/sotto-sfu/sotto/sfu"
+	"github.com/sotto-sfu/sotto/sfu/transport"
 	"github.com/sotto-sfu/sotto/signaling"
 	"github.com/sotto-sfu/sotto/signaling/protocol"
 	"github.com/sotto-sfu/sotto/web"
