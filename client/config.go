@@ -72,9 +72,6 @@ type settled struct {
 
 func (c Config) settle() (settled, error) {
 	s := settled{Config: c, log: c.Logger}
-	if s.breakKey == nil {
-		s.breakKey = spoilByDefault
-	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
