@@ -116,10 +116,21 @@ func Parse(args []string, env Environment) (*Config, error) {
 		}
 	}
 	cfg := &Config{Options: c.Options, Command: ctx.Command(), Sources: sources}
+	cfg.dropEmptyLists()
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
 	return cfg, nil
+}
+
+// dropEmptyLists makes an empty list the same as none, however it was spelled.
+func (c *Config) dropEmptyLists() {
+	v := reflect.ValueOf(&c.Options).Elem()
+	for i := range v.NumField() {
+		if f := v.Field(i); f.Kind() == reflect.Slice && f.Len() == 0 {
+			f.SetZero()
+		}
+	}
 }
 
 // helpText adds the default to an option's help.
