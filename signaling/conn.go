@@ -245,17 +245,21 @@ func (c *conn) work() {
 			continue
 		default:
 		}
-		refusal := c.server.dispatch(r)
-		c.mu.Lock()
-		delete(c.waiting, r.env.ID)
-		c.mu.Unlock()
-		if refusal != nil {
-			c.server.metrics.refuse(refusal.Code)
-			c.send(encode(protocol.Envelope{Re: r.env.ID, Type: r.env.Type, Error: refusal}))
-		}
-		if r.end != nil {
-			c.hangUp(r.end.code, r.end.reason)
-		}
+		c.carryOut(r)
+	}
+}
+
+func (c *conn) carryOut(r *request) {
+	refusal := c.server.dispatch(r)
+	c.mu.Lock()
+	delete(c.waiting, r.env.ID)
+	c.mu.Unlock()
+	if refusal != nil {
+		c.server.metrics.refuse(refusal.Code)
+		c.send(encode(protocol.Envelope{Re: r.env.ID, Type: r.env.Type, Error: refusal}))
+	}
+	if r.end != nil {
+		c.hangUp(r.end.code, r.end.reason)
 	}
 }
 
