@@ -22,7 +22,7 @@ WEB_SOURCES := $(shell find web -type f -not -path 'web/node_modules/*' -not -pa
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run build web wasm test test-go test-web e2e lint lint-go lint-web fmt fuzz bench interop clean
+.PHONY: help run build web wasm test test-go test-web e2e browsers lint lint-go lint-web fmt fuzz bench interop clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -73,10 +73,12 @@ test-web: web/node_modules/.package-lock.json web/public/core.wasm web/public/wa
 	cd web && $(NPM) test --silent
 	node web/wasm/smoke.mjs web/public/core.wasm
 
-e2e: build e2e/node_modules/.package-lock.json ## calls in real browsers; E2E=name picks tests
-	@scripts/ensure-browsers
+e2e: build browsers e2e/node_modules/.package-lock.json ## calls in real browsers; E2E=name picks tests
 	@mkdir -p $(ARTIFACTS)
 	cd e2e && node run.mjs $(E2E)
+
+browsers: ## find Chromium and Firefox, or install them on Debian
+	@scripts/ensure-browsers
 
 e2e/node_modules/.package-lock.json: e2e/package-lock.json
 	cd e2e && $(NPM_CI)
