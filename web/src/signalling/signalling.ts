@@ -145,7 +145,13 @@ export class Signalling {
 
   #connect(): void {
     this.status.set('connecting');
-    const socket = this.#options.open(`${this.#options.origin}${PATH}`, SUBPROTOCOL);
+    let socket: Socket;
+    try {
+      socket = this.#options.open(`${this.#options.origin}${PATH}`, SUBPROTOCOL);
+    } catch {
+      this.#closed(0); // blocked by the browser before it began
+      return;
+    }
     this.#socket = socket;
     const current = () => this.#socket === socket;
     this.#cancelConnect = this.#options.clock.after(connectTimeoutMs, () => this.#drop());
