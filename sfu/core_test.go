@@ -47,6 +47,7 @@ type fakeConn struct {
 	rtp    [][]byte
 	rtcp   []rtcp.Packet
 	closed bool
+	fail   error
 }
 
 func (c *fakeConn) Offer(_ context.Context, _ string, sections []protocol.Section) (string, *transport.Session, error) {
@@ -84,12 +85,21 @@ func (c *fakeConn) Offer(_ context.Context, _ string, sections []protocol.Sectio
 
 func (c *fakeConn) Restart(context.Context, string) (string, error) { return "answer", nil }
 
+func (c *fakeConn) setFail(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.fail = err
+}
+
 func (c *fakeConn) WriteRTP(pkt []byte) error {
 	if c.factory.quiet {
 		return nil
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.fail != nil {
+		return c.fail
+	}
 	c.rtp = append(c.rtp, slices.Clone(pkt))
 	return nil
 }
@@ -170,6 +180,7 @@ func add(t testing.TB, s *SFU, id string, slots int) (*Peer, *fakeConn) {
 	if _, err := p.Offer(t.Context(), "", sections); err != nil {
 		t.Fatal(err)
 	}
+	p.State(transport.Connected)
 	return p, p.media.Load().conn.(*fakeConn)
 }
 
@@ -317,6 +328,36 @@ func TestReplacedStream(t *testing.T) {
 	}
 }
 
+// TestConnecting: nothing is forwarded to a subscriber whose connection is not up, and it
+// starts with a key frame when it is; also if the very first packet could not be sent.
+func TestConnecting(t *testing.T) {
+	pub, sub, pc, sc := watching(t, &fakeFactory{})
+	pub.RTP(vp8(t, 1, 10, false))
+	asked := pc.plis()
+	subscribe(t, sub)
+	sub.State(transport.Failed)
+	subscribe(t, sub, cameraOf(pub))
+	pub.RTP(vp8(t, 1, 11, true))
+	if n := len(sc.sent(t)); n != 0 || pc.plis() != asked {
+		t.Fatalf("%d packets sent, %d key frames asked for, without a connection", n, pc.plis()-asked)
+	}
+	sc.setFail(transport.ErrNotConnected)
+	sub.State(transport.Connected)
+	pub.RTP(vp8(t, 1, 12, true)) // gets lost
+	sc.setFail(nil)
+	pub.RTP(vp8(t, 1, 13, false))
+	if n := len(sc.sent(t)); n != 0 {
+		t.Fatalf("%d packets sent without a key frame", n)
+	}
+	pub.RTP(vp8(t, 1, 14, true))
+	if n := len(sc.sent(t)); n != 1 {
+		t.Errorf("%d packets sent, want the key frame", n)
+	}
+	if pub.call.sfu.Stats().Dropped[DropNotConnected] != 1 {
+		t.Error("not counted")
+	}
+}
+
 // TestNobodyAsked: without a subscription nothing is forwarded, and nobody is asked for key frames.
 func TestNobodyAsked(t *testing.T) {
 	pub, sub, pc, sc := watching(t, &fakeFactory{})
@@ -337,7 +378,6 @@ func TestKeyFrameCadence(t *testing.T) {
 	if n := pc.plis(); n != 1 {
 		t.Fatalf("%d requests after the first packets, want 1", n)
 	}
-	pub.State(transport.Connected)
 	start := time.Now()
 	for ms := 0; ms <= 2000; ms += 10 {
 		pub.tick(start.Add(time.Duration(ms) * time.Millisecond))
@@ -368,7 +408,6 @@ func TestNackUpstream(t *testing.T) {
 	pub, _, pc, _ := watching(t, &fakeFactory{})
 	pub.RTP(vp8(t, 1, 10, true))
 	pub.RTP(vp8(t, 1, 13, false))
-	pub.State(transport.Connected)
 	pub.tick(time.Now().Add(10 * time.Millisecond))
 	pc.mu.Lock()
 	defer pc.mu.Unlock()
@@ -568,7 +607,6 @@ func TestChurn(t *testing.T) {
 	s := newCore(t, &fakeFactory{quiet: true})
 	pub, _ := add(t, s, "pub", 2)
 	pub.SetSource(protocol.SourceCamera, protocol.StateLive)
-	pub.State(transport.Connected)
 	stop := make(chan struct{})
 	var running, churning sync.WaitGroup
 	running.Go(func() {
@@ -600,7 +638,6 @@ func TestChurn(t *testing.T) {
 		churning.Go(func() {
 			for i := range 50 {
 				sub, _ := add(t, s, fmt.Sprintf("sub%d-%d", k, i), 2)
-				sub.State(transport.Connected)
 				for range 5 {
 					subscribe(t, sub, cameraOf(pub))
 					sl := sub.slots()[2]

@@ -35,12 +35,12 @@ func (p *Peer) RTCP(b []byte) {
 			}
 		case *rtcp.PictureLossIndication:
 			if sl := m.bySSRC[pkt.MediaSSRC]; sl != nil {
-				sl.wantKey()
+				sl.pictureLost()
 			}
 		case *rtcp.FullIntraRequest:
 			for _, fir := range pkt.FIR {
 				if sl := m.bySSRC[fir.SSRC]; sl != nil {
-					sl.wantKey()
+					sl.pictureLost()
 				}
 			}
 		}

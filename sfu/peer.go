@@ -232,7 +232,12 @@ func (p *Peer) SetSource(name protocol.Source, state protocol.SourceState) {
 
 // State implements transport.Handler.
 func (p *Peer) State(s transport.State) {
-	p.connected.Store(s == transport.Connected || s == transport.Disconnected)
+	up := s == transport.Connected || s == transport.Disconnected
+	if was := p.connected.Swap(up); up && !was {
+		for _, sl := range p.slots() {
+			sl.wantKey()
+		}
+	}
 	if s != transport.Failed && s != transport.Closed {
 		return
 	}

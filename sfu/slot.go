@@ -77,7 +77,7 @@ func (s *slot) bind(src *source) {
 		return
 	}
 	src.subscribe(s)
-	if src.live() {
+	if src.live() && s.peer.connected.Load() {
 		src.wantKey(s)
 	}
 }
@@ -117,6 +117,10 @@ func (s *slot) forward(p *packet) (needsKey bool) {
 		s.drop(DropNotBound) // unbound or muted a moment ago
 		return false
 	}
+	if !s.peer.connected.Load() {
+		s.drop(DropNotConnected) // a key frame is asked for when it is
+		return false
+	}
 	pt := s.pts[p.codec]
 	if pt == nil {
 		s.drop(DropCodec)
@@ -146,12 +150,18 @@ func (s *slot) forward(p *packet) (needsKey bool) {
 	}
 	rewriteFrame(&out, p.Packet, d.Frame-in.Frame)
 	n := s.send(p.Packet, &out, shift{p.frame.Counters, d.PictureOffset, d.TL0Offset})
-	if n > 0 {
-		s.sender.Packet(len(p.Payload))
-		s.packetsOut++
-		s.bytesOut += uint64(n)
-		s.earn(n)
+	if n == 0 {
+		if !d.Started {
+			return false
+		}
+		// The subscriber cannot do without the first packet: start again.
+		s.rest()
+		return p.codec.Video()
 	}
+	s.sender.Packet(len(p.Payload))
+	s.packetsOut++
+	s.bytesOut += uint64(n)
+	s.earn(n)
 	return false
 }
 
@@ -205,11 +215,18 @@ func (s *slot) send(p *rtpext.Packet, out *rtpext.Outgoing, by shift) int {
 	return built.Len
 }
 
-// wantKey passes a subscriber's wish for a key frame on.
+// pictureLost passes a subscriber's wish for a key frame on.
+func (s *slot) pictureLost() {
+	s.mu.Lock()
+	s.plisIn++
+	s.mu.Unlock()
+	s.wantKey()
+}
+
+// wantKey asks for a key frame of what the slot shows.
 func (s *slot) wantKey() {
 	s.mu.Lock()
 	src, live := s.source, s.live
-	s.plisIn++
 	s.mu.Unlock()
 	if src != nil && live {
 		src.wantKey(s)

@@ -16,6 +16,7 @@ const (
 	DropTooOld                     // from before the start or switch point, or beyond memory
 	DropPadding                    // carried nothing
 	DropNotBound                   // the slot has just been bound to something else, or the source muted
+	DropNotConnected               // the subscriber's connection is not up
 	DropCodec                      // the subscriber cannot take the codec
 	DropAwaitingKey                // before the key frame a slot needs to start
 	DropBuild                      // did not fit the buffer
@@ -27,7 +28,7 @@ const (
 
 var dropNames = [numDrops]string{
 	"malformed", "unknown_stream", "unknown_payload_type", "replaced", "repeat", "too_old", "padding",
-	"not_bound", "codec", "awaiting_key", "build", "write", "resend_unknown", "resend_budget",
+	"not_bound", "not_connected", "codec", "awaiting_key", "build", "write", "resend_unknown", "resend_budget",
 }
 
 // String is a short name, fit for a metric label.

@@ -22,6 +22,9 @@ import (
 // CloseTimeout bounds Conn.Close. Pion's may hang on a socket that does not drain.
 const CloseTimeout = 2 * time.Second
 
+// ErrNotConnected says that a packet was not sent because the connection is not up yet.
+var ErrNotConnected = errors.New("transport: not connected yet")
+
 // errOrder is a caller's mistake, not a participant's: signalling checks the order.
 var errOrder = errors.New("transport: offer given twice, or restart before it")
 
@@ -32,6 +35,9 @@ type conn struct {
 	out     atomic.Pointer[webrtc.TrackLocalWriter]
 	closing atomic.Bool
 	done    chan struct{} // closed when Close has finished
+
+	stateMu sync.Mutex
+	told    webrtc.PeerConnectionState
 
 	mu      sync.Mutex // one negotiation at a time
 	offer   *Offer
@@ -62,9 +68,27 @@ func (c *conn) open(api *webrtc.API, certificate webrtc.Certificate) error {
 	return nil
 }
 
-func (c *conn) state(s webrtc.PeerConnectionState) {
-	switch s {
+// state is called by Pion on goroutines of their own, so that the newest state may be
+// told first: what is passed on is always the state as it is now, each change once.
+func (c *conn) state(webrtc.PeerConnectionState) {
+	c.stateMu.Lock()
+	defer c.stateMu.Unlock()
+	now := c.pc.ConnectionState()
+	if now == c.told {
+		return
+	}
+	c.told = now
+	switch now {
 	case webrtc.PeerConnectionStateConnected:
+		// Pion says so before it has started SRTP, and until then drops what is written.
+		// An empty report makes it start.
+		report, err := rtcp.Marshal([]rtcp.Packet{&rtcp.ReceiverReport{}})
+		if err == nil {
+			err = c.WriteRTCP(report)
+		}
+		if err != nil {
+			c.log.Debug("first report not sent", slog.Any("error", err))
+		}
 		c.handler.State(Connected)
 	case webrtc.PeerConnectionStateDisconnected:
 		c.handler.State(Disconnected)
@@ -180,7 +204,7 @@ var headers = sync.Pool{New: func() any { return new(rtp.Header) }}
 func (c *conn) WriteRTP(pkt []byte) error {
 	out := c.out.Load()
 	if out == nil {
-		return nil
+		return ErrNotConnected
 	}
 	h := headers.Get().(*rtp.Header)
 	defer headers.Put(h)
@@ -188,8 +212,12 @@ func (c *conn) WriteRTP(pkt []byte) error {
 	if err != nil {
 		return err
 	}
-	if _, err := (*out).WriteRTP(h, payload); err != nil {
+	n, err := (*out).WriteRTP(h, payload)
+	if err != nil {
 		return fmt.Errorf("sending rtp: %w", err)
+	}
+	if n == 0 { // SRTP has not started
+		return ErrNotConnected
 	}
 	return nil
 }

@@ -182,12 +182,15 @@ func TestStates(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := conn.WriteRTP(pkt); err != nil {
+	if err := conn.WriteRTP(pkt); !errors.Is(err, transport.ErrNotConnected) {
 		t.Errorf("writing before the connection is up: %v", err)
 	}
 	client := testkit.NewClient(t, testkit.ClientConfig{Slots: 1})
 	client.Connect(t, offerer{conn})
 	waitFor(t, "Connected", func() bool { return h.has(transport.Connected) })
+	if err := conn.WriteRTP(pkt); err != nil { // at once: Connected means that media flows
+		t.Errorf("writing when the connection is up: %v", err)
+	}
 	if err := conn.WriteRTP([]byte{1, 2}); err == nil {
 		t.Error("half a header was sent")
 	}

@@ -24,7 +24,7 @@ type Conn interface {
 	// stays as it is, and media goes on over the new path.
 	Restart(ctx context.Context, sdp string) (answer string, err error)
 	// WriteRTP encrypts and sends a whole packet, which it neither changes nor keeps.
-	// Before the connection is up the packet is dropped.
+	// Before the connection is up the error is ErrNotConnected.
 	WriteRTP(pkt []byte) error
 	// WriteRTCP encrypts and sends one RTCP packet or a compound (RFC 3550 §6.1).
 	WriteRTCP(pkt []byte) error
