@@ -201,6 +201,17 @@ func (c *Call) State() State {
 	return c.state
 }
 
+// Transport is how media travels: "udp", "tcp", or empty while not connected.
+func (c *Call) Transport() string {
+	c.mu.Lock()
+	st := c.stay
+	c.mu.Unlock()
+	if st == nil || st.peer == nil {
+		return ""
+	}
+	return st.peer.transport()
+}
+
 // Rejoins is how often the call had to be joined anew.
 func (c *Call) Rejoins() int {
 	c.mu.Lock()

@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/sotto-sfu/sotto/client/session"
 	"github.com/sotto-sfu/sotto/e2ee/call"
@@ -63,6 +64,16 @@ func (c *Client) Invitation() string {
 
 // CallID names the call; it gives nothing away.
 func (c *Client) CallID() protocol.CallID { return protocol.CallID(c.cfg.secret.CallID().String()) }
+
+// Server names the server's software, by its own word: at most 64 ASCII characters.
+func (c *Client) Server() string { return c.sess.Hello().Server }
+
+// Ping measures the way to the server and back through signalling.
+func (c *Client) Ping(ctx context.Context) (time.Duration, error) {
+	begin := time.Now()
+	err := c.sess.Do(ctx, protocol.TypePing, protocol.PingRequest{}, nil)
+	return time.Since(begin), err
+}
 
 // Join joins the call. It returns once the server has let us in and media is being
 // connected; ctx bounds only that. One client joins once. Errors are *Error, e.g.

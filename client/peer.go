@@ -162,6 +162,18 @@ func (p *peer) requestKeyFrame(ssrc webrtc.SSRC) {
 	_ = p.pc.WriteRTCP([]rtcp.Packet{&rtcp.PictureLossIndication{MediaSSRC: uint32(ssrc)}})
 }
 
+// transport is the protocol of the selected path, empty if there is none.
+func (p *peer) transport() string {
+	if p.pc.ConnectionState() != webrtc.PeerConnectionStateConnected {
+		return ""
+	}
+	pair, err := p.pc.SCTP().Transport().ICETransport().GetSelectedCandidatePair()
+	if err != nil || pair == nil {
+		return ""
+	}
+	return pair.Local.Protocol.String()
+}
+
 // close ends the connection and waits for its goroutines, but not for ever. It
 // reports whether all ended in time.
 func (p *peer) close() bool {

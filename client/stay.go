@@ -139,7 +139,9 @@ func (s *stay) connect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	s.call.mu.Lock()
 	s.peer = p
+	s.call.mu.Unlock()
 	var answer protocol.MediaOfferReply
 	err = s.call.sess.DoOnce(ctx, protocol.TypeMediaOffer, protocol.MediaOfferRequest{SDP: offer, Sections: p.sections}, &answer)
 	if err != nil {

@@ -19,7 +19,7 @@ type callCmd struct {
 	Link string `arg:"" optional:"" help:"Invitation link, in single quotes: it holds the key of the call."`
 	New  string `placeholder:"URL" help:"Start a new call on this server instead; the link is printed first."`
 
-	Send         []string      `placeholder:"WHAT" help:"Send FILE.ivf, FILE.ogg, pattern[:vp8|vp9|av1] or tone. May be repeated."`
+	Send         []string      `placeholder:"WHAT" sep:"none" help:"Send FILE.ivf, FILE.ogg, pattern[:vp8|vp9|av1] or tone. May be repeated."`
 	Loop         bool          `help:"Begin files again at their end."`
 	Record       string        `placeholder:"DIR" type:"path" help:"Record each participant's audio and video into this folder."`
 	Duration     time.Duration `help:"Leave after so long, e.g. 30s. Without it: at Ctrl-C."`
@@ -78,10 +78,11 @@ func (c *callCmd) Run(ctx context.Context, term terminal) error {
 		}
 	})
 	err = c.stay(ctx, term, call, sendings)
+	transport := call.Transport()
 	if leaving := leave(call); err == nil && leaving != nil && call.Err() == nil {
 		fmt.Fprintf(term.err, "sotto: leaving: %v\n", leaving)
 	}
-	s := summarize(call, names, begin)
+	s := summarize(call, names, transport, begin)
 	if rec != nil {
 		s.Files, err = rec.finish(err)
 	}

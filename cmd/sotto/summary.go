@@ -16,13 +16,14 @@ import (
 // summary is what "sotto call" ends with. Its JSON form is for scripts: fields are
 // added, never renamed.
 type summary struct {
-	Seconds  float64                              `json:"seconds"`
-	Rejoins  int                                  `json:"rejoins"`
-	Error    string                               `json:"error,omitempty"` // a stable code
-	Sent     map[protocol.Source]client.SendStats `json:"sent"`
-	Received []received                           `json:"received"`
-	Total    total                                `json:"total"`
-	Files    []record.File                        `json:"files,omitempty"`
+	Seconds   float64                              `json:"seconds"`
+	Rejoins   int                                  `json:"rejoins"`
+	Transport string                               `json:"transport"`       // of media: udp or tcp
+	Error     string                               `json:"error,omitempty"` // a stable code
+	Sent      map[protocol.Source]client.SendStats `json:"sent"`
+	Received  []received                           `json:"received"`
+	Total     total                                `json:"total"`
+	Files     []record.File                        `json:"files,omitempty"`
 }
 
 // received is one source of one participant.
@@ -42,10 +43,11 @@ type total struct {
 	WaitingForKey   uint64 `json:"key_frame_drops"`
 }
 
-func summarize(call *client.Call, names *roster, begin time.Time) summary {
+func summarize(call *client.Call, names *roster, transport string, begin time.Time) summary {
 	s := summary{
-		Seconds: time.Since(begin).Round(time.Millisecond).Seconds(),
-		Rejoins: call.Rejoins(), Error: string(client.CodeOf(call.Err())), Sent: call.Sent(), Received: []received{},
+		Transport: transport,
+		Seconds:   time.Since(begin).Round(time.Millisecond).Seconds(),
+		Rejoins:   call.Rejoins(), Error: string(client.CodeOf(call.Err())), Sent: call.Sent(), Received: []received{},
 	}
 	for _, r := range call.Received() {
 		row := received{Name: names.name(r.Participant), ReceiveStats: r}
