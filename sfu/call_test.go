@@ -142,7 +142,7 @@ func (p *participant) send(t testing.TB, src protocol.Source, every time.Duratio
 	m := &media{p: p, src: src, stop: make(chan struct{})}
 	p.SetSource(src, protocol.StateLive)
 	c := p.Codec(src)
-	step := uint32(every.Seconds() * float64(c.ClockRate()))
+	start := time.Now()
 	m.done.Go(func() {
 		ticker := time.NewTicker(every)
 		defer ticker.Stop()
@@ -158,7 +158,8 @@ func (p *participant) send(t testing.TB, src protocol.Source, every time.Duratio
 			opaque := fmt.Sprintf("%s/%s/%s/%06d", p.id, src, kind, i)
 			_ = p.Write(src, &rtp.Packet{
 				Header: rtp.Header{
-					SequenceNumber: uint16(65500 + i), Timestamp: uint32(i) * step, Marker: src.Video(),
+					SequenceNumber: uint16(65500 + i), Marker: src.Video(),
+					Timestamp: uint32(time.Since(start).Seconds() * float64(c.ClockRate())),
 				},
 				Payload: testkit.Payload(c, key, []byte(opaque)),
 			})
