@@ -232,6 +232,7 @@ export class Call {
       this.#cancelFirstContact?.();
       this.#state.update((state) => ({ ...state, phase: 'in' }));
       this.#showConnection();
+      this.#show();
       await this.#refresh();
     } catch (error) {
       if (current()) this.#enterFailed(error);
