@@ -358,6 +358,23 @@ func TestConnecting(t *testing.T) {
 	}
 }
 
+// TestReconnect: after an outage a slot goes on with a key frame, numbered right after the last packet.
+func TestReconnect(t *testing.T) {
+	pub, sub, _, sc := watching(t, &fakeFactory{})
+	pub.RTP(vp8(t, 1, 10, true))
+	sub.State(transport.Failed)
+	for seq := range uint16(300) {
+		pub.RTP(vp8(t, 1, 11+seq, seq == 100))
+	}
+	sub.State(transport.Connected)
+	pub.RTP(vp8(t, 1, 311, false))
+	pub.RTP(vp8(t, 1, 312, true))
+	got := numbers(sc.sent(t))
+	if len(got) != 2 || got[1]-got[0] != 1 {
+		t.Errorf("numbers %v, want two in a row", got)
+	}
+}
+
 // TestNobodyAsked: without a subscription nothing is forwarded, and nobody is asked for key frames.
 func TestNobodyAsked(t *testing.T) {
 	pub, sub, pc, sc := watching(t, &fakeFactory{})

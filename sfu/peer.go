@@ -235,7 +235,7 @@ func (p *Peer) State(s transport.State) {
 	up := s == transport.Connected || s == transport.Disconnected
 	if was := p.connected.Swap(up); up && !was {
 		for _, sl := range p.slots() {
-			sl.wantKey()
+			sl.resume()
 		}
 	}
 	if s != transport.Failed && s != transport.Closed {

@@ -215,6 +215,15 @@ func (s *slot) send(p *rtpext.Packet, out *rtpext.Outgoing, by shift) int {
 	return built.Len
 }
 
+// resume starts the slot anew when the connection is up (again): what went by in between is
+// not worth asking for.
+func (s *slot) resume() {
+	s.mu.Lock()
+	s.rest()
+	s.mu.Unlock()
+	s.wantKey()
+}
+
 // pictureLost passes a subscriber's wish for a key frame on.
 func (s *slot) pictureLost() {
 	s.mu.Lock()
