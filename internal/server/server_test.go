@@ -441,12 +441,9 @@ func TestSignalingIsWired(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	forged, err := json.Marshal(protocol.LoginRequest{DeviceKey: protocol.Bytes(key), Signature: make([]byte, 64)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := ws.WriteJSON(protocol.Envelope{ID: 2, Type: protocol.TypeLogin, Body: forged}); err != nil {
-		t.Fatal(err)
+	reply = request(t, ws, 2, protocol.TypeLogin, protocol.LoginRequest{DeviceKey: protocol.Bytes(key), Signature: make([]byte, 64)})
+	if reply.Error == nil || reply.Error.Code != protocol.CodeBadSignature {
+		t.Errorf("login without proof: %+v", reply)
 	}
 	var ce *websocket.CloseError
 	for err == nil {
