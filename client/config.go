@@ -58,6 +58,9 @@ type Config struct {
 
 	// breakKey spoils our own send keys, in tests of what others do then.
 	breakKey func([]byte) []byte
+	// rewriteAnswer changes the server's answers, in tests that put a bad network in
+	// between.
+	rewriteAnswer func(string) string
 }
 
 // settled is a configuration with everything filled in.

@@ -147,7 +147,7 @@ func (s *stay) connect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := p.answer(answer.SDP); err != nil {
+	if err := p.answer(s.rewritten(answer.SDP)); err != nil {
 		return session.Fail(session.CodeProtocol, "media cannot be negotiated", err)
 	}
 	return nil
@@ -167,7 +167,14 @@ func (s *stay) restartICE(ctx context.Context) error {
 	if err := s.call.sess.DoOnce(ctx, protocol.TypeMediaRestart, protocol.MediaRestartRequest{SDP: offer}, &answer); err != nil {
 		return err
 	}
-	return s.peer.answer(answer.SDP)
+	return s.peer.answer(s.rewritten(answer.SDP))
+}
+
+func (s *stay) rewritten(answer string) string {
+	if f := s.call.cfg.rewriteAnswer; f != nil {
+		return f(answer)
+	}
+	return answer
 }
 
 // close ends the stay and erases its receive keys.

@@ -163,7 +163,7 @@ func (t *Track) write(frame []byte, key bool, at time.Duration) (ask bool, err e
 	t.stats.Frames++
 	t.stats.Bytes += uint64(len(frame))
 	t.stats.Packets += uint64(len(payloads))
-	if key {
+	if key && video {
 		t.stats.KeyFrames++
 	}
 	return false, nil
