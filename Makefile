@@ -22,7 +22,7 @@ WEB_SOURCES := $(shell find web -type f -not -path 'web/node_modules/*' -not -pa
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run build web wasm test test-go test-web e2e browsers lint lint-go lint-web fmt fuzz bench interop clean
+.PHONY: help run build web wasm test test-go test-web e2e browsers lint lint-go lint-web lint-docs fmt fuzz bench interop clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -87,7 +87,7 @@ e2e/node_modules/.package-lock.json: e2e/package-lock.json
 interop: ## MLS against an independent implementation
 	@if [ -x interop/run ]; then interop/run; else echo 'interop/run is not there yet: nothing to do'; fi
 
-lint: lint-go lint-web ## formatting, vet, staticcheck, tsc and the page's linter
+lint: lint-go lint-web lint-docs ## formatting, vet, staticcheck, tsc, the page's linter, links
 
 lint-go:
 	@scripts/gofumpt-check
@@ -98,6 +98,9 @@ lint-go:
 
 lint-web: web/node_modules/.package-lock.json
 	cd web && $(NPM) run --silent check
+
+lint-docs:
+	@scripts/check-links
 
 fmt: ## format the Go code
 	$(TOOL) gofumpt -l -w $$(scripts/go-files)
