@@ -191,9 +191,15 @@ export async function join(person) {
   return person;
 }
 
+function named(href, name) {
+  const url = new URL(href);
+  if (name) url.searchParams.set('name', name);
+  return url.href;
+}
+
 /** Opens the home page, starts a call and resolves to the person and the link. */
 export async function startCall(kind, base, { query = '', ...options } = {}) {
-  const person = await Person.open(kind, `${base}/${query}`, options);
+  const person = await Person.open(kind, named(`${base}/${query}`, options.name), options);
   await person.view('home');
   await person.click('start');
   await join(person);
@@ -205,5 +211,5 @@ export async function startCall(kind, base, { query = '', ...options } = {}) {
 export async function joinCall(kind, link, { query = '', ...options } = {}) {
   const url = new URL(link);
   url.search = query;
-  return join(await Person.open(kind, url.href, options));
+  return join(await Person.open(kind, named(url.href, options.name), options));
 }

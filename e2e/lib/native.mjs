@@ -27,5 +27,14 @@ export function nativeCall(link, options = []) {
       resolve({ code, summary, log, out });
     });
   });
-  return { child, done, stop: () => child.kill('SIGINT') };
+  return {
+    child,
+    done,
+    stop: () => child.kill('SIGINT'),
+    /** Rejects if the client ends before its time, with what it said. */
+    async failure() {
+      const { code, log: said } = await done;
+      throw new Error(`sotto call ended with ${code}: ${said}`);
+    },
+  };
 }

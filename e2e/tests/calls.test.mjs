@@ -20,7 +20,7 @@ after(async () => {
 
 /** Both hear and see: frames rise, energy rises, nothing fails to decrypt. */
 async function assertMediaFlows(person, others, codec) {
-  await person.seesVideo(others);
+  await person.seesVideo(others, 30_000);
   const first = await person.received();
   await person.until('frames and sound of everybody', 20_000, async () => {
     const now = await person.received();
@@ -31,7 +31,9 @@ async function assertMediaFlows(person, others, codec) {
   for (const tile of (await person.others()).filter((one) => one.state === 'ok')) {
     assert.ok(tile.width >= 160 && tile.height >= 120, `a real picture, got ${tile.width}x${tile.height}`);
     const seen = await person.evaluate(inpage.picture, tile.participant);
-    assert.ok(seen.max - seen.min > 40, `a picture with contrast, got ${JSON.stringify(seen)}`);
+    // Firefox's fake camera is one changing colour, the others have contrast.
+    const contrast = /firefox/i.test(tile.text) ? 0 : 40;
+    assert.ok(seen.mean > 16 && seen.max - seen.min >= contrast, `a real picture, got ${JSON.stringify(seen)}`);
   }
   const { decrypted, failures } = await person.counters();
   assert.ok(decrypted > 0, 'frames were decrypted');
@@ -80,7 +82,7 @@ for (const codec of ['vp8', 'vp9', 'av1']) {
       '--name', 'Native', '--send', `pattern:${codec}`, '--send', 'tone', '--record', record, '--duration', '12s',
     ]);
     try {
-      await assertMediaFlows(person, 1, codec);
+      await Promise.race([assertMediaFlows(person, 1, codec), native.failure()]);
       await person.screenshot(`call-native-${codec}`);
       const { code, summary, log } = await native.done;
       assert.equal(code, 0, log);
@@ -99,7 +101,7 @@ for (const codec of ['vp8', 'vp9', 'av1']) {
 
 test('three people of three kinds', { timeout: 120_000 }, async () => {
   const { person: a, link } = await startCall('chromium', server.url, { name: 'Ada' });
-  const b = await joinCall('firefox', link, { name: 'Ben' });
+  const b = await joinCall('firefox', link, { name: 'Firefox Ben' });
   const native = nativeCall(link, ['--name', 'Nat', '--send', 'pattern:vp8', '--send', 'tone', '--duration', '60s']);
   try {
     await assertMediaFlows(a, 2);

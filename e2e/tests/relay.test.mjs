@@ -57,21 +57,22 @@ async function decodeVideo(frames) {
     });
     decoder.configure({ codec: 'vp8' });
   };
-  open();
-  let first = true;
+  // In runs of a key frame and what follows it; an error ends its run. The
+  // lowest bit of a VP8 frame tag is 0 in a key frame (RFC 6386 section 9.1).
+  const runs = [];
   for (const frame of frames) {
     const data = bytes(frame);
+    if ((data[0] & 1) === 0) runs.push([]);
+    runs.at(-1)?.push(data);
+  }
+  for (const run of runs) {
+    if (decoder?.state !== 'configured') open();
     try {
-      // The lowest bit of a VP8 frame tag is 0 in a key frame (RFC 6386 section 9.1).
-      const key = (data[0] & 1) === 0;
-      if (first && !key) continue;
-      decoder.decode(new EncodedVideoChunk({ type: key ? 'key' : 'delta', timestamp: 0, data }));
+      run.forEach((data, i) =>
+        decoder.decode(new EncodedVideoChunk({ type: i === 0 ? 'key' : 'delta', timestamp: i, data })));
       await decoder.flush();
-      first = false;
     } catch {
       failed++;
-      if (decoder.state === 'closed') open();
-      first = true;
     }
   }
   return { decoded, failed, spread };
