@@ -140,6 +140,7 @@ func (t *secretTree) nextOwn(i LeafIndex, kind int) (*opening, error) {
 // must happen only after the message has proved genuine: else a forged, repeated or reordered
 // message could destroy the ratchet.
 type opening struct {
+	tree   *secretTree
 	key    messageKey
 	expand *expansion // nil if the leaf's ratchets exist already
 	r      *ratchet
@@ -157,7 +158,7 @@ func (t *secretTree) find(i LeafIndex, kind int, generation uint32) (*opening, e
 	r := &rs[kind]
 	if generation < r.next {
 		if k, ok := r.skipped[generation]; ok {
-			return &opening{key: k, r: r, gen: generation}, nil
+			return &opening{tree: t, key: k, r: r, gen: generation}, nil
 		}
 		if generation < r.evicted {
 			return nil, fmt.Errorf("%w: leaf %d, generation %d", ErrSkippedKeyEvicted, i, generation)
@@ -170,7 +171,7 @@ func (t *secretTree) find(i LeafIndex, kind int, generation uint32) (*opening, e
 	if generation == maxGeneration {
 		return nil, ErrGenerationExhausted
 	}
-	o := &opening{expand: expand, r: r, gen: generation}
+	o := &opening{tree: t, expand: expand, r: r, gen: generation}
 	secret := r.secret
 	for g := r.next; ; g++ {
 		k, next := r.step(t.suite, secret, g)
@@ -191,11 +192,15 @@ func (t *secretTree) find(i LeafIndex, kind int, generation uint32) (*opening, e
 
 // take deletes the key and keeps those of the generations jumped over.
 func (o *opening) take() {
+	o.key.wipe()
+	if o.tree.wiped() { // the message was a commit and has ended the epoch
+		o.wipe()
+		return
+	}
 	if o.expand != nil {
 		o.expand.apply()
 	}
 	r := o.r
-	o.key.wipe()
 	if o.secret == nil {
 		delete(r.skipped, o.gen)
 		return
@@ -218,8 +223,28 @@ func (o *opening) take() {
 	}
 }
 
-// wipe erases all secrets.
+// wipe erases what was derived for the opening and not stored yet.
+func (o *opening) wipe() {
+	clear(o.secret)
+	for _, k := range o.new {
+		k.wipe()
+	}
+	if o.expand == nil {
+		return
+	}
+	for _, secret := range o.expand.new {
+		clear(secret)
+	}
+	for k := range o.expand.ratchets {
+		clear(o.expand.ratchets[k].secret)
+	}
+}
+
+func (t *secretTree) wiped() bool { return t.leaves == 0 }
+
+// wipe erases all secrets and makes the tree unusable.
 func (t *secretTree) wipe() {
+	t.leaves = 0
 	for x, secret := range t.nodes {
 		clear(secret)
 		delete(t.nodes, x)

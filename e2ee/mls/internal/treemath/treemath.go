@@ -1,7 +1,7 @@
 // Package treemath does the index arithmetic of the array-based binary trees of RFC 9420
 // Appendix C. Trees are perfect: the number of leaves is a power of two. Leaf i is node 2i.
 //
-// It holds no state and must never allocate, save for DirectPath and Copath.
+// It holds no state and must never allocate.
 package treemath
 
 import "math/bits"
@@ -61,28 +61,6 @@ func Span(x Node) (first, last Node) {
 func Covers(x, y Node) bool {
 	first, last := Span(x)
 	return first <= y && y <= last
-}
-
-// DirectPath returns the ancestors of x from its parent to the root.
-func DirectPath(x Node, leaves uint32) []Node {
-	root := Root(leaves)
-	path := make([]Node, 0, Level(root))
-	for x != root {
-		x = Parent(x)
-		path = append(path, x)
-	}
-	return path
-}
-
-// Copath returns the siblings of x and of every node of its direct path save the root.
-func Copath(x Node, leaves uint32) []Node {
-	root := Root(leaves)
-	path := make([]Node, 0, Level(root))
-	for x != root {
-		path = append(path, Sibling(x))
-		x = Parent(x)
-	}
-	return path
 }
 
 // CommonAncestor returns the lowest node above (or equal to) both x and y.

@@ -5,9 +5,6 @@ import "encoding/binary"
 // Writer appends encodings to B. The zero value is ready for use.
 type Writer struct{ B []byte }
 
-// Bytes returns what was written.
-func (w *Writer) Bytes() []byte { return w.B }
-
 // U8 writes a uint8.
 func (w *Writer) U8(v uint8) { w.B = append(w.B, v) }
 
