@@ -101,7 +101,6 @@ function makeCall(founder = false): Call {
   return new Call({
     link: { call: ids.call, secret },
     founder,
-    name: 'Me',
     codec: 'vp8',
     core: core as unknown as Core,
     transform,
@@ -138,7 +137,9 @@ beforeEach(() => {
 });
 
 async function join(): Promise<void> {
-  call.join();
+  call.prepare();
+  await clock.advance(10);
+  call.join('Me');
   await clock.advance(10);
 }
 
@@ -172,7 +173,13 @@ describe('joining', () => {
     expect(server.types.filter((type) => type === 'media.offer')).toHaveLength(1);
     const sent = server.requests.find((message) => message.type === 'call.send');
     expect(sent?.body.messages).toEqual([{ to: ids.ada, payload: encodeBytes(payload('key')) }]);
-    expect(core.calls.find(([method]) => method === 'open')).toEqual(['open', secret, ids.self, 'Me', [ids.ada]]);
+    expect(core.calls.find(([method]) => method === 'open')).toEqual([
+      'open',
+      secret,
+      ids.self,
+      'Me',
+      [ids.ada],
+    ]);
     expect(call.state.get()).toMatchObject({ phase: 'in', self: ids.self, reconnecting: false });
     const wants = server.requests.find((message) => message.type === 'media.subscribe')?.body.wants;
     expect(wants).toEqual([{ participant: ids.ada, source: 'mic' }]);
@@ -187,6 +194,45 @@ describe('joining', () => {
     call = makeCall(true);
     await join();
     expect(server.types.slice(2, 5)).toEqual(['call.create', 'call.challenge', 'call.join']);
+  });
+
+  it('has asked for the challenge and made the offer before the person wants in', async () => {
+    call.prepare();
+    await clock.advance(10);
+    expect(server.types).toEqual(['hello', 'login', 'call.challenge']);
+    expect(peers).toHaveLength(1);
+    call.join('Me');
+    await clock.advance(10);
+    expect(server.types.filter((type) => type === 'call.challenge')).toHaveLength(1);
+    expect(peers).toHaveLength(1);
+  });
+
+  it('asks for another challenge when the first has grown old', async () => {
+    call.prepare();
+    await clock.advance(50_000);
+    call.join('Me');
+    await clock.advance(10);
+    expect(server.types.filter((type) => type === 'call.challenge')).toHaveLength(2);
+    expect(call.state.get().phase).toBe('in');
+    expect(peers).toHaveLength(1);
+  });
+
+  it('finds out before joining that there is no such call', async () => {
+    server.answers.set('call.challenge', () => ({ refuse: 'no_such_call' }));
+    call.prepare();
+    await clock.advance(10);
+    expect(call.state.get()).toMatchObject({ phase: 'failed', error: 'no_such_call' });
+  });
+
+  it('survives a connection that is lost before joining', async () => {
+    call.prepare();
+    await clock.advance(10);
+    server.socket.drop();
+    await clock.advance(200);
+    call.join('Me');
+    await clock.advance(10);
+    expect(call.state.get().phase).toBe('in');
+    expect(peers).toHaveLength(1);
   });
 
   it.each(['no_such_call', 'call_full', 'bad_signature'])('fails with the code: %s', async (code) => {
@@ -210,7 +256,8 @@ describe('joining', () => {
 
   it('gives up when the server is never reached', async () => {
     server.refusing = true;
-    call.join();
+    call.prepare();
+    call.join('Me');
     await clock.advance(16_000);
     expect(call.state.get()).toMatchObject({ phase: 'failed', error: 'unreachable' });
   });
@@ -324,9 +371,9 @@ describe('one’s own media', () => {
     await call.publish('camera', track, 'live');
     await join();
     expect(peer().tracks.get('camera')).toBe(track);
-    expect(server.requests.filter((message) => message.type === 'source.update').map((message) => message.body)).toEqual([
-      { source: 'camera', state: 'live' },
-    ]);
+    expect(
+      server.requests.filter((message) => message.type === 'source.update').map((message) => message.body),
+    ).toEqual([{ source: 'camera', state: 'live' }]);
     await call.publish('camera', track, 'muted');
     expect(peer().tracks.get('camera')).toBeNull();
   });
@@ -383,7 +430,9 @@ describe('a lost connection', () => {
     server.socket.drop();
     server.restart();
     let created = false;
-    server.answers.set('call.challenge', () => (created ? { challenge: encodeBytes(secret) } : { refuse: 'no_such_call' }));
+    server.answers.set('call.challenge', () =>
+      created ? { challenge: encodeBytes(secret) } : { refuse: 'no_such_call' },
+    );
     server.answers.set('call.create', () => {
       created = true;
       return { created: true, expires_at: 1 };
@@ -396,6 +445,7 @@ describe('a lost connection', () => {
     let offers = 0;
     server.answers.set('media.offer', () => (++offers === 1 ? null : { sdp: 'v=0' }));
     await join();
+    expect(call.state.get().phase).toBe('joining');
     server.socket.drop();
     server.resumed = true;
     await clock.advance(500);

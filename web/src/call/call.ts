@@ -5,7 +5,15 @@ import { reuse, reuseList } from '../lib/reuse.ts';
 import { Serial } from '../lib/serial.ts';
 import { type Readable, Store } from '../lib/store.ts';
 import { contextOfSource, sourceOfContext } from '../media/context.ts';
-import type { Binding, ParticipantID, Source, SourceState, Want } from '../protocol/messages.generated';
+import type {
+  Binding,
+  CallJoinReply,
+  MediaOfferRequest,
+  ParticipantID,
+  Source,
+  SourceState,
+  Want,
+} from '../protocol/messages.generated';
 import { decodeBytes, encodeBytes } from '../protocol/validate';
 import { lost, type ServerEvent, type Signalling, type SignallingOptions } from '../signalling/signalling.ts';
 import type { CoreOutput, FromTransform, ToTransform } from '../workers/messages.ts';
@@ -37,7 +45,6 @@ export interface CallOptions {
   link: Link;
   /** We made the call: register it before joining. */
   founder: boolean;
-  name: string;
   codec: VideoCodec;
   core: Core;
   transform: TransformPort;
@@ -63,12 +70,23 @@ const restartPatienceMs = 8000;
 /** When a slot changes hands, the decoder may hold pictures of the former owner for so long. */
 const handoverMs = 200;
 const maxEnterAttempts = 8;
+/** Challenges are good for 60 s; some of it is spent on the way. */
+const challengeMs = 45_000;
 
 interface Ownership {
   participant: ParticipantID;
   source: Source;
   /** From when on the slot's picture may be shown. */
   from: number;
+}
+
+/** What was made ready before the person wanted in. */
+interface Warm {
+  peer: Peer;
+  offering: Promise<MediaOfferRequest>;
+  challenge: Promise<string>;
+  /** From then on the challenge may have expired. */
+  until: number;
 }
 
 interface LocalSource {
@@ -98,11 +116,13 @@ export class Call {
   #peer: Peer | undefined;
   /** Counts our entries into the call; work of an earlier one is void. */
   #generation = 0;
+  #warm: Warm | undefined;
+  #wanted = false;
   #entered = false;
   #everEntered = false;
   #attempts = 0;
   #founder: boolean;
-  #name: string;
+  #name = '';
   #flushing = false;
   #restartFor = 0;
   #cancelWants: (() => void) | undefined;
@@ -113,7 +133,6 @@ export class Call {
   constructor(options: CallOptions) {
     this.#options = options;
     this.#founder = options.founder;
-    this.#name = options.name;
     this.#signalling = options.makeSignalling({
       onSession: (resumed) => this.#onSession(resumed),
       onEvent: (event) => this.#onEvent(event),
@@ -132,13 +151,24 @@ export class Call {
     return this.#name;
   }
 
-  /** Begins; what becomes of it is in the state. */
-  join(): void {
+  /**
+   * Connects and makes everything ready while the person still looks into the
+   * mirror. Nobody in the call notices; a call that does not exist is found out.
+   */
+  prepare(): void {
     this.#signalling.start();
+  }
+
+  /** Joins, under a name; what becomes of it is in the state. Call prepare first. */
+  join(name: string): void {
+    this.#name = name;
+    this.#wanted = true;
     this.#cancelFirstContact = this.#options.clock.after(firstContactMs, () => {
       if (!this.#everEntered) this.#fail('unreachable');
     });
     this.#planSpeakers();
+    if (this.#signalling.status.get() === 'online') void this.#enter(false);
+    else this.#signalling.poke();
   }
 
   /** Leaves for good. */
@@ -190,8 +220,28 @@ export class Call {
 
   #onSession(resumed: boolean): void {
     if (this.#over) return;
-    if (resumed && this.#entered) void this.#refresh();
+    if (!this.#wanted) this.#warmUp();
+    else if (resumed && this.#entered) void this.#refresh();
     else void this.#enter(resumed);
+  }
+
+  /** Does what can be done before the person wants in. */
+  #warmUp(): void {
+    const { peer, offering } = this.#warm ?? this.#makeOffer(++this.#generation);
+    const challenge = this.#challenge();
+    this.#warm = { peer, offering, challenge, until: this.#options.clock.now() + challengeMs };
+    challenge.catch((error: unknown) => {
+      if (this.#wanted || this.#over) return;
+      const passing = codeOf(error) === lost || (error instanceof SottoError && error.retryable);
+      if (!passing) this.#fail(codeOf(error));
+    });
+  }
+
+  #makeOffer(generation: number): Pick<Warm, 'peer' | 'offering'> {
+    const peer = this.#replacePeer(generation);
+    const offering = peer.offer();
+    offering.catch(() => undefined); // who awaits it hears of it
+    return { peer, offering };
   }
 
   /** Joins the call and connects the media. `leaveFirst`: an earlier attempt may have got half way. */
@@ -202,10 +252,12 @@ export class Call {
     this.#showConnection();
     try {
       if (leaveFirst) await this.#signalling.request('call.leave', {}).catch(rethrowLost);
-      const admitted = this.#admit();
-      const peer = this.#replacePeer(generation);
-      const offering = peer.offer();
-      offering.catch(() => undefined); // it is awaited below, unless the join fails first
+      const warm = this.#warm;
+      this.#warm = undefined;
+      const fresh = warm && this.#options.clock.now() < warm.until;
+      const admitted = this.#admit(fresh ? warm.challenge : this.#challenge());
+      admitted.catch(() => undefined); // awaited below, unless making the offer fails first
+      const { peer, offering } = warm ?? this.#makeOffer(generation);
       const { participant, participants } = await admitted;
       if (!current()) return;
       await this.#serial.run(async () => {
@@ -223,9 +275,7 @@ export class Call {
       const { sdp, sections } = await offering;
       const answer = await this.#signalling.request('media.offer', { sdp, sections });
       if (!current()) return;
-      // Not awaited: what follows needs no connected media.
-      await peer.accept(answer.sdp);
-      if (!current()) return;
+      const accepting = peer.accept(answer.sdp);
       this.#entered = true;
       this.#everEntered = true;
       this.#attempts = 0;
@@ -233,25 +283,30 @@ export class Call {
       this.#state.update((state) => ({ ...state, phase: 'in' }));
       this.#showConnection();
       this.#show();
-      await this.#refresh();
+      void this.#refresh(); // while the browser still digests the answer
+      await accepting;
     } catch (error) {
       if (current()) this.#enterFailed(error);
     }
   }
 
-  async #admit() {
-    const { link, core } = this.#options;
+  /** Gets what is to be signed for joining; for that, a call of ours is registered first. */
+  async #challenge(): Promise<string> {
+    const { call } = this.#options.link;
     if (this.#founder) await this.#create();
-    let challenge: string;
     try {
-      ({ challenge } = await this.#signalling.request('call.challenge', { call: link.call }));
+      return (await this.#signalling.request('call.challenge', { call })).challenge;
     } catch (error) {
       // We were in it, so it did exist: the server has lost it. Whoever has the secret may register it again.
       if (codeOf(error) !== 'no_such_call' || !this.#everEntered) throw error;
       await this.#create();
-      ({ challenge } = await this.#signalling.request('call.challenge', { call: link.call }));
+      return (await this.#signalling.request('call.challenge', { call })).challenge;
     }
-    const signature = await core.call('signAdmission', link.secret, decodeBytes(challenge));
+  }
+
+  async #admit(challenge: Promise<string>): Promise<CallJoinReply> {
+    const { link, core } = this.#options;
+    const signature = await core.call('signAdmission', link.secret, decodeBytes(await challenge));
     return this.#signalling.request('call.join', { call: link.call, signature: encodeBytes(signature) });
   }
 

@@ -1,8 +1,8 @@
 // The parts of a call that only calculate.
 import { describe, expect, it } from 'vitest';
-import { formatLink, parseAddress, parsePasted } from './link.ts';
 import { audioPreferences, canEncode, parseCodec, videoPreferences } from './codecs.ts';
 import { Health, type SourceFacts, sourceState, tileState } from './health.ts';
+import { formatLink, parseAddress, parsePasted } from './link.ts';
 import { Outbox } from './outbox.ts';
 import { People } from './people.ts';
 import { setOpusParameters, speech } from './sdp.ts';
@@ -42,7 +42,13 @@ describe('links', () => {
     expect(parsePasted(`  <${full}>\n`, here)?.href).toBe(full);
     expect(parsePasted(full.slice('https://'.length), here)?.href).toBe(full);
     expect(parsePasted(`/c/${callId}#${secretText}`, here)?.origin).toBe(here);
-    for (const text of ['', 'hello', 'https://calls.example/', `javascript:alert(1)//c/${callId}#${secretText}`, full.slice(0, -3)]) {
+    for (const text of [
+      '',
+      'hello',
+      'https://calls.example/',
+      `javascript:alert(1)//c/${callId}#${secretText}`,
+      full.slice(0, -3),
+    ]) {
       expect(parsePasted(text, here)).toBeNull();
     }
   });
@@ -64,7 +70,10 @@ describe('codecs', () => {
   });
 
   it('offers Opus without RED', () => {
-    const audio = ['opus', 'red', 'G722', 'CN'].map((name) => ({ mimeType: `audio/${name}`, clockRate: 48_000 }));
+    const audio = ['opus', 'red', 'G722', 'CN'].map((name) => ({
+      mimeType: `audio/${name}`,
+      clockRate: 48_000,
+    }));
     expect(audioPreferences(audio)).toEqual([audio[0]]);
   });
 
@@ -94,7 +103,10 @@ describe('the answer', () => {
 
   it('gets Opus parameters where they are wanted, and nowhere else', () => {
     const lines = setOpusParameters(sdp, new Map([['0', speech]])).split('\r\n');
-    expect(lines.filter((line) => line.startsWith('a=fmtp'))).toEqual([`a=fmtp:111 ${speech}`, 'a=fmtp:111 minptime=10']);
+    expect(lines.filter((line) => line.startsWith('a=fmtp'))).toEqual([
+      `a=fmtp:111 ${speech}`,
+      'a=fmtp:111 minptime=10',
+    ]);
     expect(lines).toHaveLength(sdp.split('\r\n').length);
     expect(lines.at(-1)).toBe('');
   });
@@ -112,7 +124,9 @@ describe('people', () => {
     const people = new People();
     expect(people.put(member('ada', { camera: 'live' }))).toBe(true);
     expect(people.put(member('ada', { camera: 'off' }))).toBe(false);
-    expect(people.setRoster([{ participant: 'ada', name: 'Ada', hasKey: true }]).map((one) => one.name)).toEqual(['Ada']);
+    expect(
+      people.setRoster([{ participant: 'ada', name: 'Ada', hasKey: true }]).map((one) => one.name),
+    ).toEqual(['Ada']);
     expect(people.setRoster([{ participant: 'ada', name: 'Ada L', hasKey: true }])).toEqual([]);
     expect(people.get('ada')).toMatchObject({ name: 'Ada L', hasKey: true, sources: { camera: 'off' } });
     people.setRoster([{ participant: 'ghost', name: 'Ghost', hasKey: true }]);
@@ -141,10 +155,19 @@ describe('wants', () => {
   const people = new People();
   people.put(member('ada', { mic: 'muted', camera: 'live' }));
   people.put(member('ben', { mic: 'live', screen: 'live', screen_audio: 'live' }));
-  const tile = (participant: string, source: 'camera' | 'screen', width = 300) => ({ participant, source, width, height: 170 });
+  const tile = (participant: string, source: 'camera' | 'screen', width = 300) => ({
+    participant,
+    source,
+    width,
+    height: 170,
+  });
 
   it('put screens first, then cameras, then voices, live ones first', () => {
-    const wants = makeWants(people.list, [tile('ada', 'camera'), tile('ben', 'screen'), tile('gone', 'camera')]);
+    const wants = makeWants(people.list, [
+      tile('ada', 'camera'),
+      tile('ben', 'screen'),
+      tile('gone', 'camera'),
+    ]);
     expect(wants.map((want) => `${want.participant}/${want.source}`)).toEqual([
       'ben/screen',
       'ada/camera',
@@ -163,7 +186,14 @@ describe('wants', () => {
 });
 
 describe('health', () => {
-  const report = (decrypted: number, failed = 0, unknown = 0) => ({ slot: 's', participant: 'ada', ctx: 1, decrypted, failed, unknown });
+  const report = (decrypted: number, failed = 0, unknown = 0) => ({
+    slot: 's',
+    participant: 'ada',
+    ctx: 1,
+    decrypted,
+    failed,
+    unknown,
+  });
 
   it('flows while frames are decrypted, and not for long after', () => {
     const health = new Health();

@@ -30,7 +30,7 @@ export type MediaKind = "audio" | "video";
 export type LeaveReason = "left" | "lost" | "shutdown" | (string & {});
 
 /** Code is a stable error code: clients branch on it, so a code once released keeps its meaning. */
-export type Code = "bad_json" | "bad_request" | "unknown_type" | "duplicate_id" | "too_large" | "rate_limited" | "not_ready" | "already_done" | "bad_signature" | "no_such_call" | "call_mismatch" | "call_full" | "too_many_calls" | "no_such_participant" | "bad_sdp" | "media_unavailable" | "shutting_down" | "internal" | (string & {});
+export type Code = "bad_json" | "bad_request" | "unknown_type" | "duplicate_id" | "too_large" | "rate_limited" | "not_ready" | "already_done" | "bad_signature" | "no_such_call" | "call_mismatch" | "call_full" | "too_many_calls" | "bad_sdp" | "media_unavailable" | "shutting_down" | "internal" | (string & {});
 
 /** WebSocket close codes with which the server says why it hung up. */
 export const CloseCode = {

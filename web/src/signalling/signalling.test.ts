@@ -61,7 +61,9 @@ describe('logging in', () => {
   it('tries again when the server is overloaded', async () => {
     let tries = 0;
     const login = server.answers.get('login');
-    server.answers.set('login', (body) => (++tries < 3 ? { refuse: 'internal', retryable: true } : (login?.(body) ?? null)));
+    server.answers.set('login', (body) =>
+      ++tries < 3 ? { refuse: 'internal', retryable: true } : (login?.(body) ?? null),
+    );
     signalling.start();
     await clock.advance(2000);
     expect(signalling.status.get()).toBe('online');

@@ -8,7 +8,10 @@ export interface Message {
   body: Record<string, unknown>;
 }
 
-type Answer = Record<string, unknown> | { refuse: string; retryable?: boolean; retry_after_ms?: number } | null;
+type Answer =
+  | Record<string, unknown>
+  | { refuse: string; retryable?: boolean; retry_after_ms?: number }
+  | null;
 
 /** A WebSocket whose other end is a test. */
 export class ScriptedSocket implements Socket {
@@ -80,7 +83,13 @@ export class ScriptedServer {
       video_slots: 3,
       payload_bytes: 16384,
     };
-    this.answers.set('hello', () => ({ server: 'test/1', challenge: key, limits, ping_ms: 20_000, resume_ms: 30_000 }));
+    this.answers.set('hello', () => ({
+      server: 'test/1',
+      challenge: key,
+      limits,
+      ping_ms: 20_000,
+      resume_ms: 30_000,
+    }));
     this.answers.set('login', () => ({ device: ids.device, session: this.session, resumed: this.resumed }));
     this.answers.set('call.create', () => ({ created: true, expires_at: 1 }));
     this.answers.set('call.challenge', () => ({ challenge: key }));
@@ -127,7 +136,11 @@ export class ScriptedServer {
         return;
       }
       const { refuse: code, retryable = false, ...rest } = answer;
-      socket.receive({ re: message.id, type: message.type, error: { code, message: '', retryable, ...rest } });
+      socket.receive({
+        re: message.id,
+        type: message.type,
+        error: { code, message: '', retryable, ...rest },
+      });
     });
   }
 

@@ -18,8 +18,8 @@ import { nameless } from './texts.ts';
 /** What is on screen. */
 export type View =
   | { name: 'home' }
-  /** `ready`: the link was checked. */
-  | { name: 'prejoin'; link: Link; founder: boolean; ready: boolean }
+  /** There is a call once the link was checked. */
+  | { name: 'prejoin'; link: Link; founder: boolean; call: Call | null }
   | { name: 'call'; call: Call; link: Link }
   | { name: 'ended'; link: Link }
   | { name: 'error'; code: string; link: Link | null };
@@ -76,7 +76,8 @@ export class App {
       const { secret, call } = await this.#core().call('newCall');
       const link = { call, secret };
       history.pushState(null, '', addressOf(link));
-      this.#showPrejoin({ link, founder: true, ready: true });
+      this.#showPrejoin(link, true);
+      this.#prepare(link, true);
     } catch (error) {
       this.#view.set({ name: 'error', code: codeOf(error), link: null });
     }
@@ -85,14 +86,19 @@ export class App {
   /** Joins the call of the pre-join page. */
   join(): void {
     const view = this.#view.get();
-    if (view.name === 'prejoin' && view.ready) this.#enter(view.link, view.founder);
+    if (view.name !== 'prejoin' || !view.call) return;
+    const { call, link } = view;
+    this.#view.set({ name: 'call', call, link });
+    call.join(this.settings.get().name);
   }
 
   /** Joins again what was left, or failed. */
   rejoin(): void {
     const view = this.#view.get();
     if ((view.name === 'ended' || view.name === 'error') && view.link) {
-      this.#showPrejoin({ link: view.link, founder: false, ready: true });
+      const { link } = view;
+      this.#showPrejoin(link, false);
+      this.#prepare(link, false);
     }
   }
 
@@ -151,28 +157,27 @@ export class App {
 
   /** The id of a call commits to its secret, so a damaged link is found out before anything is sent. */
   async #openLink(link: Link): Promise<void> {
-    const view: View = { name: 'prejoin', link, founder: false, ready: false };
-    this.#showPrejoin(view);
+    this.#showPrejoin(link, false);
     const before = this.#view.get();
     try {
       const { call } = await this.#core().call('callFromSecret', link.secret);
       if (this.#view.get() !== before) return;
-      if (call === link.call) this.#view.set({ ...view, ready: true });
+      if (call === link.call) this.#prepare(link, false);
       else this.#view.set({ name: 'error', code: 'link_damaged', link: null });
     } catch (error) {
       this.#view.set({ name: 'error', code: codeOf(error), link: null });
     }
   }
 
-  #showPrejoin(view: Omit<View & { name: 'prejoin' }, 'name'>): void {
-    this.#view.set({ name: 'prejoin', ...view });
+  #showPrejoin(link: Link, founder: boolean): void {
+    this.#view.set({ name: 'prejoin', link, founder, call: null });
     void this.local.start();
   }
 
   async #autojoin(): Promise<void> {
     await this.local.start();
     const stop = this.#view.subscribe((view) => {
-      if (view.name !== 'prejoin' || !view.ready) return;
+      if (view.name !== 'prejoin' || !view.call) return;
       queueMicrotask(() => {
         stop();
         this.join();
@@ -184,7 +189,7 @@ export class App {
 
   #callNow(): Call | undefined {
     const view = this.#view.get();
-    return view.name === 'call' ? view.call : undefined;
+    return (view.name === 'call' || view.name === 'prejoin' ? view.call : null) ?? undefined;
   }
 
   /** The workers live as long as the page; calls come and go. */
@@ -204,12 +209,12 @@ export class App {
     return this.#start().core;
   }
 
-  #enter(link: Link, founder: boolean): void {
+  /** Makes the call of a pre-join page and connects it, so that joining is quick. */
+  #prepare(link: Link, founder: boolean): void {
     const { core, transform } = this.#start();
     const call = new Call({
       link,
       founder,
-      name: this.settings.get().name,
       codec: this.codec,
       core,
       transform: transform as TransformPort,
@@ -229,9 +234,9 @@ export class App {
       selfLevel: () => this.local.level,
       onNotice: (notice) => this.#speak(notice),
     });
-    this.#view.set({ name: 'call', call, link });
+    this.#view.set({ name: 'prejoin', link, founder, call });
     this.#follow(call, link);
-    call.join();
+    call.prepare();
   }
 
   /** Publishes what the person has on, and ends the view when the call ends. */
@@ -245,7 +250,7 @@ export class App {
       if (state.phase !== 'left' && state.phase !== 'failed') return;
       queueMicrotask(() => this.#stopFollowing?.());
       this.local.stop();
-      if (this.#callNow() !== call) return;
+      if (this.#callNow() !== call) return; // the person has gone elsewhere already
       if (state.phase === 'left') this.#view.set({ name: 'ended', link });
       else this.#view.set({ name: 'error', code: state.error ?? 'unexpected', link });
     });

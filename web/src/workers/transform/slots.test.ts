@@ -255,7 +255,14 @@ describe('a send slot', () => {
   });
 
   const makeSlot = (kind: 'audio' | 'video', with_: Sealer | null) =>
-    new SendSlot(kind === 'video' ? 1 : 0, kind, with_, counters, (frame) => out.push(frame as Frame), () => made++);
+    new SendSlot(
+      kind === 'video' ? 1 : 0,
+      kind,
+      with_,
+      counters,
+      (frame) => out.push(frame as Frame),
+      () => made++,
+    );
 
   it('sends nothing without a key, and a key frame first when it comes', async () => {
     const slot = makeSlot('video', null);
@@ -301,13 +308,16 @@ describe('a send slot', () => {
     await second;
     slot.setSealer(await sealer(mic + 1, 2));
     await slot.push(new Frame(new Uint8Array([3]), '', 'audio/opus'));
-    expect(out.map((frame) => [parseFrame('opus', frame.bytes)?.header.kid, parseFrame('opus', frame.bytes)?.header.ctr])).toEqual(
-      [
-        [BigInt(mic), 0n],
-        [BigInt(mic), 1n],
-        [BigInt(mic + 1), 0n],
-      ],
-    );
+    expect(
+      out.map((frame) => [
+        parseFrame('opus', frame.bytes)?.header.kid,
+        parseFrame('opus', frame.bytes)?.header.ctr,
+      ]),
+    ).toEqual([
+      [BigInt(mic), 0n],
+      [BigInt(mic), 1n],
+      [BigInt(mic + 1), 0n],
+    ]);
     expect(slot.report()).toEqual({ ctx: 0, generation: 1, sealed: 3 });
   });
 
