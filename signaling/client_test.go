@@ -57,7 +57,6 @@ type client struct {
 	unbound   []*protocol.Error // errors without re
 	closeCode int               // once the reader ended; -1 for a lost connection
 	ended     chan struct{}
-	shutdown  bool
 }
 
 type reply struct {

@@ -99,7 +99,7 @@ func orDefault[T int | float64 | time.Duration](v *T, def T) {
 }
 
 func (l *Limits) setDefaults() {
-	orDefault(&l.Connections, 10_000)
+	orDefault(&l.Connections, 8192)
 	orDefault(&l.ConnectionsPerIP, 256) // an office behind one address
 	orDefault(&l.MessageBytes, 256<<10)
 	orDefault(&l.MessagesPerSecond, 50)

@@ -6,24 +6,23 @@ type Code string
 
 // The error codes of sotto.v1.
 const (
-	CodeBadJSON           Code = "bad_json"            // not JSON, nested too deep, or not an envelope
-	CodeBadRequest        Code = "bad_request"         // a field is missing, malformed or out of range
-	CodeUnknownType       Code = "unknown_type"        // no such request
-	CodeDuplicateID       Code = "duplicate_id"        // the id is of a request still being answered
-	CodeTooLarge          Code = "too_large"           // a part of the message is over its limit
-	CodeRateLimited       Code = "rate_limited"        // too many requests; wait retry_after_ms
-	CodeNotReady          Code = "not_ready"           // out of order: hello, login, join, offer come first
-	CodeAlreadyDone       Code = "already_done"        // hello, login, join or offer said twice
-	CodeBadSignature      Code = "bad_signature"       // login or admission was not proven
-	CodeNoSuchCall        Code = "no_such_call"        // never created, or expired
-	CodeCallMismatch      Code = "call_mismatch"       // the call id does not commit to the admission key
-	CodeCallFull          Code = "call_full"           // participants limit reached
-	CodeTooManyCalls      Code = "too_many_calls"      // calls per device reached
-	CodeNoSuchParticipant Code = "no_such_participant" // not, or no longer, in the call
-	CodeBadSDP            Code = "bad_sdp"             // the offer could not be used; message says why
-	CodeMediaUnavailable  Code = "media_unavailable"   // the media plane could not serve it now
-	CodeShuttingDown      Code = "shutting_down"       // the server is stopping
-	CodeInternal          Code = "internal"            // our fault; logged
+	CodeBadJSON          Code = "bad_json"          // not JSON, nested too deep, or not an envelope
+	CodeBadRequest       Code = "bad_request"       // a field is missing, malformed or out of range
+	CodeUnknownType      Code = "unknown_type"      // no such request
+	CodeDuplicateID      Code = "duplicate_id"      // the id is of a request still being answered
+	CodeTooLarge         Code = "too_large"         // a part of the message is over its limit
+	CodeRateLimited      Code = "rate_limited"      // too many requests; wait retry_after_ms
+	CodeNotReady         Code = "not_ready"         // out of order: hello, login, join, offer come first
+	CodeAlreadyDone      Code = "already_done"      // hello, login, join or offer said twice
+	CodeBadSignature     Code = "bad_signature"     // login or admission was not proven
+	CodeNoSuchCall       Code = "no_such_call"      // never created, or expired
+	CodeCallMismatch     Code = "call_mismatch"     // the call id does not commit to the admission key
+	CodeCallFull         Code = "call_full"         // participants limit reached
+	CodeTooManyCalls     Code = "too_many_calls"    // calls per device reached
+	CodeBadSDP           Code = "bad_sdp"           // the offer could not be used; message says why
+	CodeMediaUnavailable Code = "media_unavailable" // the media plane could not serve it now
+	CodeShuttingDown     Code = "shutting_down"     // the server is stopping
+	CodeInternal         Code = "internal"          // our fault; logged
 )
 
 // Error refuses a request.

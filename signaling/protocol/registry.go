@@ -72,23 +72,25 @@ func Lookup(name string, kind Kind) (Message, bool) {
 var Codes = []Code{
 	CodeBadJSON, CodeBadRequest, CodeUnknownType, CodeDuplicateID, CodeTooLarge, CodeRateLimited,
 	CodeNotReady, CodeAlreadyDone, CodeBadSignature, CodeNoSuchCall, CodeCallMismatch, CodeCallFull,
-	CodeTooManyCalls, CodeNoSuchParticipant, CodeBadSDP, CodeMediaUnavailable, CodeShuttingDown, CodeInternal,
+	CodeTooManyCalls, CodeBadSDP, CodeMediaUnavailable, CodeShuttingDown, CodeInternal,
 }
 
-// CloseCodes names every WebSocket close code the server uses.
+// CloseCodes lists every WebSocket close code the server uses.
 var CloseCodes = []struct {
-	Name string
-	Code int
+	Name    string // as in the page's code
+	Code    int
+	Meaning string
+	Action  string // what the client does
 }{
-	{"normal", 1000},
-	{"going_away", 1001},
-	{"too_big", 1009},
-	{"internal", 1011},
-	{"protocol", CloseProtocol},
-	{"unauthorized", CloseUnauthorized},
-	{"login_timeout", CloseLoginTimeout},
-	{"replaced", CloseReplaced},
-	{"slow", CloseSlow},
-	{"rate_limited", CloseRateLimited},
-	{"too_many_connections", CloseTooManyPerKey},
+	{"normal", 1000, "in answer to a client that closed in order", "nothing: it left"},
+	{"going_away", 1001, "the server is stopping", "come back after `reconnect_ms` of `server.shutdown`, or 1 s"},
+	{"too_big", 1009, "a message over `message_bytes`", "a bug of the client's; resume"},
+	{"internal", 1011, "a bug of the server's", "resume, with a growing delay"},
+	{"protocol", CloseProtocol, "too many malformed messages", "a bug of the client's; do not come back"},
+	{"unauthorized", CloseUnauthorized, "the login signature was wrong", "check the host that was signed; do not come back with the same"},
+	{"login_timeout", CloseLoginTimeout, "no login within 10 s", "come back, with a growing delay"},
+	{"replaced", CloseReplaced, "the session was resumed on another WebSocket", "nothing: the other one goes on"},
+	{"slow", CloseSlow, "the client reads too slowly, its queue is full", "resume"},
+	{"rate_limited", CloseRateLimited, "kept on sending after `rate_limited`", "wait 10 s, then resume"},
+	{"too_many_connections", CloseTooManyPerKey, "too many connections, in all or from this address", "come back, with a growing delay"},
 }

@@ -9,9 +9,9 @@ import (
 	"strings"
 )
 
-// readComments collects the doc and line comments of types ("HelloRequest")
-// and fields ("HelloRequest.Client") of a package folder, so that the page's
-// types say what the Go types say.
+// readComments collects the doc and line comments of types ("HelloRequest"),
+// fields ("HelloRequest.Client") and words ("\"bad_json\"") of a package
+// folder, so that the page's types and the document say what the Go types say.
 func readComments(dir string) (map[string]string, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -29,15 +29,31 @@ func readComments(dir string) (map[string]string, error) {
 		}
 		for _, d := range f.Decls {
 			gen, ok := d.(*ast.GenDecl)
-			if !ok || gen.Tok != token.TYPE {
+			if !ok {
 				continue
 			}
 			for _, spec := range gen.Specs {
-				addType(out, gen, spec.(*ast.TypeSpec))
+				switch spec := spec.(type) {
+				case *ast.TypeSpec:
+					addType(out, gen, spec)
+				case *ast.ValueSpec:
+					addConstant(out, spec)
+				}
 			}
 		}
 	}
 	return out, nil
+}
+
+// addConstant notes the comment of a word under its Go spelling, quotes and
+// all.
+func addConstant(out map[string]string, spec *ast.ValueSpec) {
+	if len(spec.Values) != 1 || spec.Comment == nil {
+		return
+	}
+	if lit, ok := spec.Values[0].(*ast.BasicLit); ok && lit.Kind == token.STRING {
+		out[lit.Value] = tidy(spec.Comment.Text())
+	}
 }
 
 func addType(out map[string]string, gen *ast.GenDecl, spec *ast.TypeSpec) {

@@ -18,6 +18,7 @@ const exampleHost = "call.example.org"
 // checked by a second implementation.
 type example struct {
 	callSecret, challenge          []byte
+	admissionSeed                  []byte
 	aliceKey, bobKey, admissionKey protocol.Bytes
 	loginMessage, admissionMessage []byte
 	login, admission, sealed       protocol.Bytes
@@ -60,6 +61,7 @@ func newExample() example {
 	if err != nil {
 		panic(err) // 32 bytes of SHA-256 output always exist
 	}
+	e.admissionSeed = seed
 	admission := ed25519.NewKeyFromSeed(seed)
 	e.admissionKey = protocol.Bytes(admission.Public().(ed25519.PublicKey))
 	e.callRaw = hash16("sotto/1 call id", e.admissionKey)

@@ -75,8 +75,8 @@ func examples() map[reflect.Type]any {
 		protocol.HelloReply{
 			Server: "sotto-sfu/0.1.0", Challenge: e.challenge, PingMillis: 10_000, ResumeMillis: 30_000,
 			Limits: protocol.Limits{
-				MessageBytes: 262_144, MessagesPerSecond: 50, MessageBurst: 200, CallsPerDevice: 16,
-				Participants: 100, AudioSlots: 16, VideoSlots: 16, PayloadBytes: 65_536,
+				MessageBytes: 262_144, MessagesPerSecond: 50, MessageBurst: 200, CallsPerDevice: 8,
+				Participants: 50, AudioSlots: 16, VideoSlots: 16, PayloadBytes: 65_536,
 			},
 		},
 		protocol.LoginRequest{

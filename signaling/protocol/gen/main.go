@@ -1,5 +1,6 @@
 // Command gen writes what is derived from signaling/protocol: the TypeScript
-// types and schema of the page, and the golden messages in testdata/protocol.
+// types and schema of the page, the golden messages in testdata/protocol and
+// the tables of docs/PROTOCOL.md.
 // Run it with `go generate ./signaling/...`; a test fails when its output is
 // stale.
 package main
@@ -69,6 +70,9 @@ func render(root string) (map[string][]byte, error) {
 	files := map[string][]byte{
 		webDir + "/messages.generated.ts": typescriptTypes(comments),
 		webDir + "/schema.generated.ts":   typescriptSchema(),
+	}
+	if files[document], err = renderDocument(root, comments); err != nil {
+		return nil, err
 	}
 	goldens, err := goldenFiles()
 	if err != nil {
