@@ -41,6 +41,9 @@ func codecOf(pt uint8) codec.Codec {
 // of packets that came back over RTX and would ask for them for ever.
 const maxNacks = 8
 
+// receiveMTU is the largest packet we read: any that fits an Ethernet frame.
+const receiveMTU = 1500
+
 // newAPI sets Pion up: our codecs, its default interceptors.
 func newAPI(tcpOnly, loopback bool) (*webrtc.API, error) {
 	m := &webrtc.MediaEngine{}
@@ -71,6 +74,7 @@ func newAPI(tcpOnly, loopback bool) (*webrtc.API, error) {
 	e.SetIncludeLoopbackCandidate(loopback)
 	e.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled) // our addresses are not sent at all, see withoutCandidates
 	e.SetICETimeouts(iceDisconnected, iceFailed, iceKeepAlive)
+	e.SetReceiveMTU(receiveMTU)
 	e.SetSRTPReplayProtectionWindow(1024) // packets asked for again come late
 	return webrtc.NewAPI(webrtc.WithMediaEngine(m), webrtc.WithInterceptorRegistry(r), webrtc.WithSettingEngine(e)), nil
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/pion/interceptor"
@@ -33,7 +34,16 @@ type peer struct {
 	receives map[string]protocol.MediaKind // by mid
 	sections []protocol.Section
 	wg       sync.WaitGroup
+	tracks   atomic.Int32 // that the server has opened
 }
+
+const (
+	// maxTracksPerSlot bounds the streams that a server may open in our slots.
+	maxTracksPerSlot = 2
+	// maxCandidates bounds the addresses of a server: we send a check to each of them, and
+	// must not be made to knock on the doors of strangers.
+	maxCandidates = 32
+)
 
 // peerEvents is what a peer has to tell. The methods are called on Pion's goroutines.
 type peerEvents interface {
@@ -53,11 +63,11 @@ func newPeer(api *webrtc.API, audio, video int, ev peerEvents) (*peer, string, e
 	pc.OnConnectionStateChange(func(s webrtc.PeerConnectionState) { ev.mediaState(p, s) })
 	pc.OnTrack(func(track *webrtc.TrackRemote, r *webrtc.RTPReceiver) {
 		mid := r.RTPTransceiver().Mid()
-		if _, ok := p.receives[mid]; !ok {
+		if _, ok := p.receives[mid]; !ok || int(p.tracks.Add(1)) > maxTracksPerSlot*len(p.receives) {
 			return // the server sends where it was not asked to
 		}
 		p.wg.Add(2)
-		go func() { defer p.wg.Done(); readRTCP(r.Read, func([]rtcp.Packet) {}) }()
+		go func() { defer p.wg.Done(); p.readRTCP(r.Read, func([]rtcp.Packet) {}) }()
 		go func() { defer p.wg.Done(); ev.receive(p, mid, track) }()
 	})
 	sdp, err := p.offer(audio, video, ev)
@@ -88,7 +98,7 @@ func (p *peer) offer(audio, video int, ev peerEvents) (string, error) {
 		p.wg.Add(1)
 		go func() {
 			defer p.wg.Done()
-			watchRequests(tr.Sender(), func() { ev.keyFrameNeeded(s) })
+			p.watchRequests(tr.Sender(), func() { ev.keyFrameNeeded(s) })
 		}()
 	}
 	for i := range audio + video {
@@ -145,6 +155,9 @@ func withoutCandidates(sdp string) string {
 
 // answer takes in the server's answer.
 func (p *peer) answer(sdp string) error {
+	if n := strings.Count(sdp, "\na=candidate:"); n > maxCandidates {
+		return fmt.Errorf("client: the server has %d addresses", n)
+	}
 	err := p.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: sdp})
 	if err != nil {
 		return fmt.Errorf("client: the server's answer cannot be used: %w", err)
@@ -192,10 +205,10 @@ func (p *peer) close() bool {
 }
 
 // watchRequests reads what receivers report on a track of ours, until it ends.
-func watchRequests(sender *webrtc.RTPSender, keyFrame func()) {
-	readRTCP(sender.Read, func(packets []rtcp.Packet) {
-		for _, p := range packets {
-			switch p.(type) {
+func (p *peer) watchRequests(sender *webrtc.RTPSender, keyFrame func()) {
+	p.readRTCP(sender.Read, func(packets []rtcp.Packet) {
+		for _, pkt := range packets {
+			switch pkt.(type) {
 			case *rtcp.PictureLossIndication, *rtcp.FullIntraRequest:
 				keyFrame()
 			}
@@ -203,21 +216,16 @@ func watchRequests(sender *webrtc.RTPSender, keyFrame func()) {
 	})
 }
 
-// maxRTCPErrors is after how many unreadable packets in a row a reader stops. Pion
-// does not tell a damaged packet from the end of the stream in every case.
-const maxRTCPErrors = 100
-
 // readRTCP reads until the stream ends. Pion's interceptors live on these reads, so they
 // are needed even where nobody cares for the packets.
-func readRTCP(read func([]byte) (int, interceptor.Attributes, error), handle func([]rtcp.Packet)) {
-	buf := make([]byte, 1500)
-	for failures := 0; failures < maxRTCPErrors; {
+func (p *peer) readRTCP(read func([]byte) (int, interceptor.Attributes, error), handle func([]rtcp.Packet)) {
+	buf := make([]byte, receiveMTU)
+	for failures := 0; ; {
 		n, _, err := read(buf)
-		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrClosedPipe) {
-			return
-		}
 		if err != nil {
-			failures++
+			if failures++; p.ended(err, failures) {
+				return
+			}
 			continue
 		}
 		failures = 0
@@ -225,4 +233,16 @@ func readRTCP(read func([]byte) (int, interceptor.Attributes, error), handle fun
 			handle(packets)
 		}
 	}
+}
+
+// ended tells whether a failed read was the last one. A packet that is too long or damaged
+// fails a read too, and must not silence its stream for the rest of the call.
+func (p *peer) ended(err error, failures int) bool {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrClosedPipe) || p.pc.ConnectionState() == webrtc.PeerConnectionStateClosed {
+		return true
+	}
+	if failures > 100 {
+		time.Sleep(5 * time.Millisecond) // whatever it is, it must not eat the machine
+	}
+	return false
 }

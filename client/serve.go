@@ -1,7 +1,6 @@
 package client
 
 import (
-	"context"
 	"fmt"
 	"time"
 
@@ -58,6 +57,8 @@ func (c *Call) serve(st *stay) error {
 			if m.peer == s.st.peer && !c.leaving.Load() {
 				s.mediaChanged(m.state)
 			}
+		case r := <-s.st.replies:
+			s.st.subscribed(r)
 		case id := <-s.st.unknown:
 			s.st.apply(s.st.keys.UnknownKID(id, time.Now()))
 		case <-timer.C:
@@ -164,16 +165,16 @@ func (s *warden) message(body any) error {
 	switch m := body.(type) {
 	case *protocol.ParticipantJoinedEvent:
 		s.st.joined(m.Participant, now)
-		s.st.subscribe(s.ctx)
+		s.st.subscribe()
 		for _, t := range s.tracks {
 			t.requestKey() // the newcomer needs one
 		}
 	case *protocol.ParticipantUpdatedEvent:
 		s.st.updated(m.Participant)
-		s.st.subscribe(s.ctx)
+		s.st.subscribe()
 	case *protocol.ParticipantLeftEvent:
 		s.st.left(m.Participant, now)
-		s.st.subscribe(s.ctx)
+		s.st.subscribe()
 	case *protocol.CallMessageEvent:
 		if id, err := identity.ParseID(string(m.From)); err == nil {
 			s.st.apply(s.st.keys.Message(id, m.Payload, now))
@@ -293,21 +294,42 @@ func (s *stay) left(p protocol.ParticipantID, now time.Time) {
 	s.apply(s.keys.Left(id, now))
 }
 
+// subscribed is how a subscription ended.
+type subscribed struct {
+	bindings []protocol.Binding
+	err      error
+}
+
 // subscribe asks for what there is to receive, if that changed: of everybody, as far as
 // the slots reach, microphone and camera even before they are live, so that the first
-// frame finds its slot.
-func (s *stay) subscribe(ctx context.Context) {
+// frame finds its slot. One request at a time is under way; the newest wish follows it.
+func (s *stay) subscribe() {
+	if s.asking {
+		return
+	}
 	wants := chooseWants(s.others, s.audio, s.video)
 	text := fmt.Sprint(wants)
 	if text == s.wanted {
 		return
 	}
-	s.wanted = text
-	var reply protocol.SubscribeReply
-	if err := s.call.sess.Do(ctx, protocol.TypeSubscribe, protocol.SubscribeRequest{Wants: wants}, &reply); err != nil {
+	s.wanted, s.asking = text, true
+	s.call.sess.Start(protocol.TypeSubscribe, protocol.SubscribeRequest{Wants: wants}, func(body any, err error) {
+		r := subscribed{err: err}
+		if reply, ok := body.(*protocol.SubscribeReply); ok {
+			r.bindings = reply.Bindings
+		}
+		s.replies <- r // has room: one request, one reply
+	})
+}
+
+// subscribed takes in the reply.
+func (s *stay) subscribed(r subscribed) {
+	s.asking = false
+	if r.err != nil {
 		s.wanted = "" // try again at the next change
-		s.call.cfg.log.Warn("subscribing failed", "err", err)
+		s.call.cfg.log.Warn("subscribing failed", "err", r.err)
 		return
 	}
-	s.bind(reply.Bindings)
+	s.bind(r.bindings)
+	s.subscribe() // what has changed meanwhile
 }

@@ -41,11 +41,15 @@ func (s *stay) receive(p *peer, mid string, track *webrtc.TrackRemote) {
 		wait = rtpframe.AudioWait
 	}
 	sl := &slot{s: s, mid: mid, ssrc: track.SSRC(), asm: rtpframe.NewAssembler(wait)}
-	for {
+	for failures := 0; ; {
 		packet, _, err := track.ReadRTP()
 		if err != nil {
-			return
+			if failures++; p.ended(err, failures) {
+				return
+			}
+			continue
 		}
+		failures = 0
 		c := codecOf(packet.PayloadType)
 		if c == "" || c.Video() != (p.receives[mid] == protocol.KindVideo) {
 			continue // nothing that we asked for

@@ -33,6 +33,8 @@ type stay struct {
 	unknown  chan identity.ID
 	nextTick time.Time // of keys
 	wanted   string    // the last subscription, to tell whether it changed
+	asking   bool      // a subscription waits for its reply
+	replies  chan subscribed
 
 	mu       sync.Mutex
 	bindings map[string]feed // by mid: what the server says the slots carry
@@ -60,7 +62,7 @@ func (c *Call) join(ctx context.Context) (*stay, error) {
 	s := &stay{
 		call: c, epoch: epoch, self: reply.Participant, opener: media.NewOpener(),
 		others: make(map[protocol.ParticipantID]protocol.Participant), bindings: make(map[string]feed),
-		unknown: make(chan identity.ID, 64),
+		unknown: make(chan identity.ID, 64), replies: make(chan subscribed, 1),
 	}
 	if s.keys, err = call.NewSession(call.Config{Secret: c.cfg.secret, Self: self, Name: c.cfg.Name, Rand: rand.Reader}); err != nil {
 		return nil, err
@@ -85,7 +87,7 @@ func (c *Call) join(ctx context.Context) (*stay, error) {
 			c.announce(src)
 		}
 	}
-	s.subscribe(ctx)
+	s.subscribe()
 	return s, nil
 }
 

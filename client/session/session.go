@@ -191,16 +191,22 @@ func (s *Session) do(ctx context.Context, typ string, body, reply any, once bool
 	}
 }
 
-// Post sends a request and does not wait. Refusals are logged.
+// Start sends a request and does not wait. done gets the decoded body of the reply, e.g. a
+// *protocol.SubscribeReply, or an error, exactly once; it runs on the session's own
+// goroutine or on the caller's, and must neither block nor call the session.
+func (s *Session) Start(typ string, body any, done func(body any, err error)) {
+	if err := s.send(typ, body, false, done); err != nil {
+		done(nil, err)
+	}
+}
+
+// Post is Start for requests whose reply says nothing. Refusals are logged.
 func (s *Session) Post(typ string, body any) {
-	err := s.send(typ, body, false, func(_ any, err error) {
-		if err != nil {
-			s.log.Warn("a request failed", "type", typ, "code", CodeOf(err))
+	s.Start(typ, body, func(_ any, err error) {
+		if err != nil && CodeOf(err) != CodeClosed {
+			s.log.Warn("a request failed", "type", typ, "err", err)
 		}
 	})
-	if err != nil {
-		s.log.Warn("a request could not be sent", "type", typ, "err", err)
-	}
 }
 
 // send registers a request and writes it, if there is a connection to write to. done
