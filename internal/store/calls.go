@@ -17,8 +17,11 @@ func refusal(err error) bool {
 	return errors.Is(err, ErrConflict) || errors.Is(err, ErrTooManyCalls) || errors.Is(err, ErrNoCall)
 }
 
-func (s *sqliteStore) CreateCall(ctx context.Context, c Call, maxPerCreator int) (created bool, err error) {
-	err = s.writer.submit(ctx, func(tx *sql.Tx) error {
+func (s *sqliteStore) CreateCall(ctx context.Context, c Call, maxPerCreator int) (bool, error) {
+	// No named result: after a cancelled wait the write may still be running,
+	// and this variable is its own.
+	created := false
+	err := s.writer.submit(ctx, func(tx *sql.Tx) error {
 		var key []byte
 		err := tx.QueryRow("SELECT admission_key FROM calls WHERE call_id = ?", string(c.ID)).Scan(&key)
 		switch {
@@ -42,7 +45,6 @@ func (s *sqliteStore) CreateCall(ctx context.Context, c Call, maxPerCreator int)
 		return err
 	})
 	if err != nil {
-		// After a cancelled wait the write may still be running: created is its.
 		return false, err
 	}
 	return created, nil
