@@ -74,7 +74,7 @@ func startWith(t *testing.T, cfg *config.Options, deps Deps) *Server {
 
 var insecure = &tls.Config{InsecureSkipVerify: true} // the certificate is the test's own
 
-func client() *http.Client {
+func browser() *http.Client {
 	return &http.Client{
 		Timeout:       patience,
 		Transport:     &http.Transport{TLSClientConfig: insecure, DisableKeepAlives: true},
@@ -91,7 +91,7 @@ func get(t *testing.T, url string, header ...string) (*http.Response, string) {
 	for i := 0; i+1 < len(header); i += 2 {
 		req.Header.Set(header[i], header[i+1])
 	}
-	resp, err := client().Do(req)
+	resp, err := browser().Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -168,7 +168,7 @@ func TestPlainHTTPIsRedirected(t *testing.T) {
 	if want := s.URL() + "/c/abc?codec=vp9"; resp.StatusCode != http.StatusTemporaryRedirect || resp.Header.Get("Location") != want {
 		t.Errorf("%d to %s, want %s", resp.StatusCode, resp.Header.Get("Location"), want)
 	}
-	posted, err := client().Post(plain+"/", "text/plain", strings.NewReader("x"))
+	posted, err := browser().Post(plain+"/", "text/plain", strings.NewReader("x"))
 	if err != nil {
 		t.Fatal(err)
 	}
