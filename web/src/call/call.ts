@@ -617,7 +617,7 @@ export class Call {
       live,
       failing: this.#health.failing(bad, now),
       keyless: this.#health.keyless(bad, now),
-      flowing: proven !== undefined && this.#health.flowing(proven.id, now),
+      flowing: proven !== undefined && this.#health.flowing(proven.id, source, now),
     };
   }
 

@@ -1,4 +1,5 @@
 // What a tile says about its media, from counts that the transform worker made.
+import type { Source } from '../protocol/messages.generated';
 import type { SlotReport } from '../workers/messages.ts';
 
 /** The states that a tile can show; the names are also the tile's data-state. */
@@ -9,7 +10,7 @@ const failingAfterMs = 700;
 /** A failure that is older than this is history. */
 const forgetAfterMs = 3000;
 /** Video that should flow and does not for this long is missing. */
-const stalledAfterMs = 4000;
+const stalledAfterMs = 5000;
 
 interface Track {
   report: SlotReport;
@@ -66,10 +67,11 @@ export class Health {
     );
   }
 
-  /** Frames were decrypted not long ago. */
-  flowing(slot: string, now: number): boolean {
+  /** Frames were decrypted, and for a camera not long ago: a shared screen that does not change sends none. */
+  flowing(slot: string, source: Source, now: number): boolean {
     const track = this.#slots.get(slot);
-    return track !== undefined && now - track.decryptedAt < stalledAfterMs;
+    if (!track || track.decryptedAt === Number.NEGATIVE_INFINITY) return false;
+    return source === 'screen' || now - track.decryptedAt < stalledAfterMs;
   }
 }
 

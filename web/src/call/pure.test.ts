@@ -198,11 +198,12 @@ describe('health', () => {
   it('flows while frames are decrypted, and not for long after', () => {
     const health = new Health();
     health.update([report(0)], 0);
-    expect(health.flowing('s', 0)).toBe(false);
+    expect(health.flowing('s', 'camera', 0)).toBe(false);
     health.update([report(10)], 250);
-    expect(health.flowing('s', 250)).toBe(true);
-    health.update([report(10)], 5000);
-    expect(health.flowing('s', 5000)).toBe(false);
+    expect(health.flowing('s', 'camera', 250)).toBe(true);
+    health.update([report(10)], 6000);
+    expect(health.flowing('s', 'camera', 6000)).toBe(false);
+    expect(health.flowing('s', 'screen', 6000)).toBe(true); // it may just not change
   });
 
   it('fails only when nothing succeeds in between', () => {
@@ -226,7 +227,7 @@ describe('health', () => {
     expect(health.keyless('s', 300)).toBe(false);
     health.update([], 400);
     expect(health.keyless('s', 400)).toBe(false);
-    expect(health.flowing('s', 400)).toBe(false);
+    expect(health.flowing('s', 'camera', 400)).toBe(false);
   });
 
   const facts = (change: Partial<SourceFacts> = {}): SourceFacts => ({
