@@ -241,12 +241,14 @@ func (p *Peer) State(s transport.State) {
 	if s != transport.Failed && s != transport.Closed {
 		return
 	}
-	reason := "the media connection was lost"
-	if s == transport.Closed {
-		reason = "the media connection was closed by the client"
-	}
 	p.call.sfu.log.Debug("media connection ended", slog.String("state", s.String()))
-	p.call.sfu.notifier.post(p, func(t *pending) { t.failed = reason })
+	p.call.sfu.notifier.post(p, func(t *pending) {
+		if s == transport.Closed {
+			t.closed = true
+		} else {
+			t.failed = "the media connection was lost"
+		}
+	})
 }
 
 // Close leaves the call: whoever received from the peer is told, and its connection is

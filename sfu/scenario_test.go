@@ -372,10 +372,10 @@ func TestClientGone(t *testing.T) {
 	s := newServer(t)
 	alice := s.join(t, "alice", testkit.ClientConfig{Slots: 1})
 	alice.Client.Close()
-	eventually(t, "Failed", func() bool {
+	eventually(t, "Closed", func() bool {
 		alice.ev.mu.Lock()
 		defer alice.ev.mu.Unlock()
-		return alice.ev.failed != ""
+		return alice.ev.closed && alice.ev.failed == ""
 	})
 }
 

@@ -29,7 +29,8 @@ type Events interface {
 	Bindings(b []protocol.Binding)
 	// Failed tells that the media connection is gone for good.
 	Failed(reason string)
-	// Closed tells that the peer has left, by Close. Nothing is called afterwards.
+	// Closed tells that the participant closed the connection, which tells signalling that a
+	// lost WebSocket will not come back, or that Close was called. Nothing is called afterwards.
 	Closed()
 }
 
