@@ -176,7 +176,7 @@ func TestMediaClosedAndSocketGone(t *testing.T) {
 		alice, bob, _ := b.pair()
 		if mediaFirst {
 			b.plane.peer(bob.self).ev.Closed()
-			if got := next[protocol.MediaFailedEvent](bob); got.Reason != "closed by the client" {
+			if got := next[protocol.MediaFailedEvent](bob); got.Reason != "the media connection was closed by the client" {
 				t.Errorf("%+v", got)
 			}
 			bob.drop()

@@ -169,7 +169,7 @@ func (st *seat) Closed() {
 		return
 	}
 	if st.session.currentSeat() == st { // it was not we who closed it
-		st.Failed("closed by the client")
+		st.Failed("the media connection was closed by the client")
 	}
 }
 

@@ -49,8 +49,8 @@ type MediaBindingsEvent struct {
 	Bindings []Binding `json:"bindings" wire:"max=256"`
 }
 
-// MediaFailedEvent tells that the media connection is gone for good and a new
-// offer (after joining again) is needed.
+// MediaFailedEvent tells that the media connection will not come back by
+// itself: an ICE restart may revive it, or joining again with a new offer.
 type MediaFailedEvent struct {
 	Reason string `json:"reason" wire:"max=200"`
 }

@@ -293,7 +293,7 @@ export interface MediaBindingsEvent {
   bindings: Binding[];
 }
 
-/** MediaFailedEvent tells that the media connection is gone for good and a new offer (after joining again) is needed. */
+/** MediaFailedEvent tells that the media connection will not come back by itself: an ICE restart may revive it, or joining again with a new offer. */
 export interface MediaFailedEvent {
   reason: string;
 }
