@@ -84,8 +84,12 @@ e2e/node_modules/.package-lock.json: e2e/package-lock.json
 	cd e2e && $(NPM_CI)
 	@touch $@
 
-interop: ## MLS against an independent implementation
-	@if [ -x interop/run ]; then interop/run; else echo 'interop/run is not there yet: nothing to do'; fi
+interop: interop/node_modules/.package-lock.json ## MLS against ts-mls, an independent implementation; SEED=n
+	cd interop && $(GO) vet -tags interop . && SEED=$(SEED) $(GO) test -tags interop -count=1 -timeout 10m
+
+interop/node_modules/.package-lock.json: interop/package-lock.json
+	cd interop && $(NPM_CI)
+	@touch $@
 
 lint: lint-go lint-web lint-docs ## formatting, vet, staticcheck, tsc, the page's linter, links
 
