@@ -243,7 +243,13 @@ export class App {
   #follow(call: Call, link: Link): void {
     this.#stopFollowing?.();
     const stopMedia = this.#publishLocal(call);
+    let reconnecting = false;
     const stopState = call.state.subscribe((state) => {
+      if (state.reconnecting !== reconnecting) {
+        reconnecting = state.reconnecting;
+        if (state.phase === 'in')
+          this.#spoken.set(reconnecting ? 'Connection lost. Reconnecting.' : 'Connected again.');
+      }
       const { totals } = state.security;
       document.documentElement.dataset.decrypted = String(totals.decrypted);
       document.documentElement.dataset.decryptFailures = String(totals.failed);
