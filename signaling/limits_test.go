@@ -57,9 +57,10 @@ func TestRateLimit(t *testing.T) {
 	}
 	c.start(protocol.TypePing, protocol.PingRequest{}) // the half second forgave half an overrun only
 	c.expectClose(protocol.CloseRateLimited)
-	if m := b.Metrics(); m.Refusals[protocol.CodeRateLimited] != 3 || m.Closes[protocol.CloseRateLimited] != 1 {
-		t.Errorf("%+v", m)
-	}
+	eventually(t, "it is counted", func() bool {
+		m := b.Metrics()
+		return m.Refusals[protocol.CodeRateLimited] == 3 && m.Closes[protocol.CloseRateLimited] == 1
+	})
 }
 
 func TestByteRate(t *testing.T) {

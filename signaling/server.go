@@ -95,8 +95,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if !welcome {
 		// Browsers hide an HTTP status from the page, but not a close code.
-		turnAway(ws, protocol.CloseTooManyPerKey, "too many connections")
 		s.metrics.close(protocol.CloseTooManyPerKey)
+		turnAway(ws, protocol.CloseTooManyPerKey, "too many connections")
 		return
 	}
 	c := newConn(s, ws, host)
