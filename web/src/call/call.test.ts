@@ -285,7 +285,9 @@ describe('people', () => {
 
   it('who were there before are not announced', async () => {
     adaIsHere();
+    core.outputs.open = nothing;
     await join();
+    core.onOutput({ messages: [], roster: [{ participant: ids.ada, name: 'Ada', hasKey: true }] });
     expect(person(ids.ada)?.name).toBe('Ada');
     expect(notices).toEqual([]);
   });

@@ -110,6 +110,8 @@ export class Call {
   /** Who the frames of each slot are proven to be from. */
   readonly #owners = new Map<string, Ownership>();
   #people = new People();
+  /** Who came after us and has not been announced: that waits for their name. */
+  readonly #newcomers = new Set<ParticipantID>();
   #bindings: readonly Binding[] = [];
   #visible: readonly VisibleTile[] = [];
   #wants: readonly Want[] = [];
@@ -263,6 +265,7 @@ export class Call {
       await this.#serial.run(async () => {
         if (!current()) return;
         this.#people = new People();
+        this.#newcomers.clear();
         for (const one of participants) this.#people.put(one);
         this.#outbox.clear();
         const ids = participants.map((one) => one.id);
@@ -386,6 +389,7 @@ export class Call {
     switch (event.type) {
       case 'participant.joined':
         if (this.#people.put(event.body.participant)) {
+          this.#newcomers.add(event.body.participant.id);
           this.#digest(await core.call('joined', event.body.participant.id));
         }
         this.#planWants();
@@ -421,9 +425,8 @@ export class Call {
     this.#outbox.add(output.messages.map(({ to, payload }) => ({ to, payload: encodeBytes(payload) })));
     this.#flush();
     if (!output.roster) return;
-    const first = !this.#entered;
     for (const person of this.#people.setRoster(output.roster)) {
-      if (!first) this.#options.onNotice({ type: 'joined', name: person.name });
+      if (this.#newcomers.delete(person.id)) this.#options.onNotice({ type: 'joined', name: person.name });
     }
     this.#show();
   }
