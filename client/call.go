@@ -73,6 +73,8 @@ type Call struct {
 	onRoom  func([]Member)
 	err     error
 	rejoins int
+
+	triedIn uint64 // epoch of the session that last tried to join; of whoever joins
 }
 
 // mediaChange is a change of the media connection, for run.
@@ -124,8 +126,18 @@ func (c *Call) Publish(s protocol.Source, cd codec.Codec) (*Track, error) {
 // announce tells the server what a source is doing.
 func (c *Call) announce(s protocol.Source) {
 	if c.ctx.Err() == nil {
-		c.sess.Post(protocol.TypeSourceUpdate, protocol.SourceUpdateRequest{Source: s, State: c.tracks[s].state()})
+		c.post(protocol.TypeSourceUpdate, protocol.SourceUpdateRequest{Source: s, State: c.tracks[s].state()})
 	}
+}
+
+// post sends a request whose reply says nothing. A refusal is logged, unless we are on
+// our way out, when the server has rightly forgotten us.
+func (c *Call) post(typ string, body any) {
+	c.sess.Start(typ, body, func(_ any, err error) {
+		if err != nil && !c.leaving.Load() {
+			c.cfg.log.Warn("a request failed", "type", typ, "err", err)
+		}
+	})
 }
 
 // OnFrame sets who receives decrypted frames. The handler is never called twice at

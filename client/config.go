@@ -61,6 +61,8 @@ type Config struct {
 	// rewriteAnswer changes the server's answers, in tests that put a bad network in
 	// between.
 	rewriteAnswer func(string) string
+	// connectWithin is how long media may take to connect; tests have less patience.
+	connectWithin time.Duration
 }
 
 // settled is a configuration with everything filled in.
@@ -80,6 +82,9 @@ func (c Config) settle() (settled, error) {
 	}
 	if s.Program == "" {
 		s.Program = "sotto-go"
+	}
+	if s.connectWithin == 0 {
+		s.connectWithin = connectWithin
 	}
 	s.AudioSlots, s.VideoSlots = slots(c.AudioSlots), slots(c.VideoSlots)
 	if err := s.settleTarget(); err != nil {

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/sotto-sfu/sotto/client/codec"
 	"github.com/sotto-sfu/sotto/client/record"
+	"github.com/sotto-sfu/sotto/client/session"
 	"github.com/sotto-sfu/sotto/internal/server"
 	"github.com/sotto-sfu/sotto/internal/testkit"
 	"github.com/sotto-sfu/sotto/signaling/protocol"
@@ -114,5 +116,53 @@ func TestOutage(t *testing.T) {
 	if ben.id() != b || ben.call.Rejoins() != 0 {
 		t.Error("joined anew instead")
 	}
+	ben.clean()
+}
+
+// The server's media port cannot be reached at all: the call ends with a code that
+// says so.
+func TestMediaUnreachable(t *testing.T) {
+	s := startServer(t)
+	p := enter(t, Config{
+		URL: s.URL(), connectWithin: 300 * time.Millisecond,
+		rewriteAnswer: behind(t, s, func([]byte, bool) bool { return true }),
+	})
+	select {
+	case <-p.call.Done():
+	case <-time.After(patience):
+		t.Fatal("the call goes on without media")
+	}
+	if err := p.call.Err(); CodeOf(err) != session.CodeMedia || p.call.State() != StateEnded {
+		t.Errorf("%v", err)
+	}
+	if _, err := p.call.Publish(protocol.SourceMic, codec.Opus); !errors.Is(err, ErrTrackClosed) {
+		t.Errorf("publishing after the end: %v", err)
+	}
+	p.gone = true
+}
+
+// Media does not connect at first: the call is joined anew over the same signalling, and
+// works, for the others too.
+func TestRejoinForMedia(t *testing.T) {
+	s := startServer(t)
+	ann := enter(t, Config{URL: s.URL(), Name: "Ann"})
+	ann.sendPattern(codec.VP8)
+	var open atomic.Bool
+	ben := enter(t, Config{
+		Link: ann.cl.Invitation(), Name: "Ben", connectWithin: time.Second,
+		rewriteAnswer: behind(t, s, func([]byte, bool) bool { return !open.Load() }),
+	})
+	ben.sendTone()
+	first := ben.id()
+	eventually(t, "the second joining", func() bool { return ben.call.Rejoins() == 1 })
+	open.Store(true)
+	eventually(t, "media both ways", func() bool {
+		b := ben.id()
+		return b != "" && b != first && ben.got(ann.id(), protocol.SourceCamera) > 5 && ann.got(b, protocol.SourceMic) > 5
+	})
+	if m := ann.call.Members(); len(m) != 1 || m[0].Participant != ben.id() || m[0].Name != "Ben" {
+		t.Errorf("%+v", m)
+	}
+	ann.clean()
 	ben.clean()
 }

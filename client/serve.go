@@ -19,7 +19,7 @@ const (
 	// maxRestarts is after how many the call is joined anew.
 	maxRestarts = 3
 	// maxBarren is how many joinings in a row may end without media ever connecting.
-	maxBarren = 3
+	maxBarren = 2
 	// rejoinWait is the pause between attempts to join anew, doubled each time up to
 	// rejoinMost.
 	rejoinWait = 200 * time.Millisecond
@@ -32,6 +32,7 @@ type warden struct {
 	st       *stay
 	online   bool      // signalling is up
 	linked   bool      // media is connected
+	worked   bool      // it was, since we joined
 	deadline time.Time // when something is done about media that is not; zero: never
 	restarts int       // since media was last connected
 	barren   int       // joinings in a row without media
@@ -39,7 +40,7 @@ type warden struct {
 
 // serve handles what happens until the call ends, and returns why.
 func (c *Call) serve(st *stay) error {
-	s := &warden{Call: c, st: st, online: true, deadline: time.Now().Add(connectWithin)}
+	s := &warden{Call: c, st: st, online: true, deadline: time.Now().Add(c.cfg.connectWithin)}
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -96,10 +97,11 @@ func (s *warden) tick(now time.Time) error {
 	return s.mendMedia(now)
 }
 
-// mendMedia tries an ICE restart, and after some of them a new joining.
+// mendMedia tries an ICE restart, and after some of them a new joining. What never
+// worked is not mended by a restart.
 func (s *warden) mendMedia(now time.Time) error {
 	s.restarts++
-	if s.restarts <= maxRestarts {
+	if s.worked && s.restarts <= maxRestarts {
 		s.deadline = now.Add(restartEvery)
 		s.cfg.log.Info("restarting ICE", "attempt", s.restarts)
 		err := s.st.restartICE(s.ctx)
@@ -115,7 +117,7 @@ func (s *warden) mediaChanged(state webrtc.PeerConnectionState) {
 	s.cfg.log.Debug("media connection", "state", state.String())
 	switch state {
 	case webrtc.PeerConnectionStateConnected:
-		s.linked, s.restarts, s.barren, s.deadline = true, 0, 0, time.Time{}
+		s.linked, s.worked, s.restarts, s.barren, s.deadline = true, true, 0, 0, time.Time{}
 		for src, t := range s.tracks {
 			t.connect(s.st.peer.sends[src])
 		}
@@ -149,6 +151,9 @@ func (s *warden) event(e session.Event) error {
 		s.online = false
 		s.show()
 	case e.Up != nil:
+		if !s.online && !s.linked {
+			s.deadline = time.Now() // what had to wait for the signalling
+		}
 		s.online = true
 		if e.Epoch > s.st.epoch {
 			return s.rejoin("the server has forgotten us")
@@ -193,12 +198,12 @@ func (s *warden) message(body any) error {
 // cannot work.
 func (s *warden) rejoin(why string) error {
 	s.cfg.log.Info("joining anew", "why", why)
-	if !s.linked {
+	if !s.worked {
 		if s.barren++; s.barren >= maxBarren {
 			return session.Fail(session.CodeMedia, "the server's media port cannot be reached, neither over UDP nor TCP", nil)
 		}
 	}
-	s.linked = false
+	s.linked, s.worked = false, false
 	s.setState(StateReconnecting)
 	s.mu.Lock()
 	old := s.stay
@@ -213,7 +218,7 @@ func (s *warden) rejoin(why string) error {
 		epoch := s.sess.Epoch()
 		st, err := s.join(s.ctx)
 		if err == nil {
-			s.st, s.online, s.restarts, s.deadline = st, true, 0, time.Now().Add(connectWithin)
+			s.st, s.online, s.restarts, s.deadline = st, true, 0, time.Now().Add(s.cfg.connectWithin)
 			return nil
 		}
 		if s.ctx.Err() != nil {
@@ -327,7 +332,9 @@ func (s *stay) subscribed(r subscribed) {
 	s.asking = false
 	if r.err != nil {
 		s.wanted = "" // try again at the next change
-		s.call.cfg.log.Warn("subscribing failed", "err", r.err)
+		if !s.call.leaving.Load() {
+			s.call.cfg.log.Warn("subscribing failed", "err", r.err)
+		}
 		return
 	}
 	s.bind(r.bindings)

@@ -94,19 +94,18 @@ func (c *Call) join(ctx context.Context) (*stay, error) {
 // admit proves that we hold the call's secret, without showing it.
 func (c *Call) admit(ctx context.Context) (*protocol.CallJoinReply, error) {
 	id := c.client.CallID()
-	reply, err := c.tryAdmit(ctx, id)
-	switch CodeOf(err) {
-	case Code(protocol.CodeAlreadyDone):
-		// An earlier attempt was cut off after the server had acted on it.
-		if err := c.sess.Do(ctx, protocol.TypeCallLeave, protocol.CallLeaveRequest{}, nil); err != nil {
+	if c.triedIn == c.sess.Epoch() {
+		// The server has, or may have, us in the call already, with media that is no longer
+		// of use: only who leaves can offer media again.
+		err := c.sess.Do(ctx, protocol.TypeCallLeave, protocol.CallLeaveRequest{}, nil)
+		if err != nil && CodeOf(err) != Code(protocol.CodeNotReady) {
 			return nil, err
 		}
-		return c.tryAdmit(ctx, id)
-	case Code(protocol.CodeNoSuchCall):
+	}
+	c.triedIn = c.sess.Epoch()
+	reply, err := c.tryAdmit(ctx, id)
+	if CodeOf(err) == Code(protocol.CodeNoSuchCall) && c.cfg.created {
 		// We made this call, and the server has lost it.
-		if !c.cfg.created {
-			break
-		}
 		if err := c.client.register(ctx); err != nil {
 			return nil, err
 		}
@@ -238,7 +237,7 @@ func (s *stay) apply(o call.Output) {
 		for _, m := range o.Messages[:n] {
 			req.Messages = append(req.Messages, protocol.SealedMessage{To: protocol.ParticipantID(m.To.String()), Payload: m.Payload})
 		}
-		s.call.sess.Post(protocol.TypeCallSend, req)
+		s.call.post(protocol.TypeCallSend, req)
 		o.Messages = o.Messages[n:]
 	}
 	s.nextTick = o.NextTick

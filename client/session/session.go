@@ -200,15 +200,6 @@ func (s *Session) Start(typ string, body any, done func(body any, err error)) {
 	}
 }
 
-// Post is Start for requests whose reply says nothing. Refusals are logged.
-func (s *Session) Post(typ string, body any) {
-	s.Start(typ, body, func(_ any, err error) {
-		if err != nil && CodeOf(err) != CodeClosed {
-			s.log.Warn("a request failed", "type", typ, "err", err)
-		}
-	})
-}
-
 // send registers a request and writes it, if there is a connection to write to. done
 // runs on the session's own goroutine and must not block.
 func (s *Session) send(typ string, body any, once bool, done func(any, error)) error {
