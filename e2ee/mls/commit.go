@@ -98,7 +98,25 @@ func (p *Pending) Welcome() []byte { return p.welcome }
 func (p *Pending) Info() *CommitInfo { return &p.info }
 
 // GroupInfo describes the epoch that the commit leads to, to be published once it is accepted.
-func (p *Pending) GroupInfo(o GroupInfoOptions) ([]byte, error) { return p.next.GroupInfo(o) }
+// After Merge ask the group instead.
+func (p *Pending) GroupInfo(o GroupInfoOptions) ([]byte, error) {
+	if p.next == nil {
+		return nil, ErrStalePending
+	}
+	return p.next.GroupInfo(o)
+}
+
+// drop erases the secrets of an epoch that will not come.
+func (p *Pending) drop() {
+	p.next.secrets.wipe()
+	p.next.messages.wipe()
+	for x, key := range p.next.keys {
+		if kept := p.group.keys[x]; len(kept) == 0 || &kept[0] != &key[0] {
+			clear(key)
+		}
+	}
+	p.next = nil
+}
 
 // Pending returns our commit that waits for acceptance, or nil.
 func (g *Group) Pending() *Pending { return g.pending }
@@ -111,7 +129,9 @@ func (g *Group) Merge(p *Pending, now time.Time) error {
 	if p == nil || p != g.pending || p.baseEpoch != g.context.epoch {
 		return ErrStalePending
 	}
-	g.become(p.next, now)
+	next := p.next
+	p.next = nil
+	g.become(next, now)
 	return nil
 }
 
@@ -120,8 +140,7 @@ func (g *Group) Discard(p *Pending) error {
 	if p == nil || p != g.pending {
 		return ErrStalePending
 	}
-	p.next.secrets.wipe()
-	p.next.messages.wipe()
+	p.drop()
 	g.pending = nil
 	g.changed()
 	return nil

@@ -109,6 +109,9 @@ type Config struct {
 	// TolerateExpiredLeaves accepts leaves past their lifetime in the tree of a group that we
 	// join: somebody who was added long ago and has not committed since has one.
 	TolerateExpiredLeaves bool
+	// AllowCredentialChange leaves it to CheckLeaf alone whether a member may present another
+	// credential than before. Without it a leaf that replaces another must keep its credential.
+	AllowCredentialChange bool
 	// Ephemeral declares that the group's state is never stored: a crash loses the membership.
 	// Messages can then be released without taking the state first.
 	Ephemeral bool

@@ -39,6 +39,7 @@ var (
 	ErrDuplicateSignatureKey  = errors.New("mls: signature key occurs twice")
 	ErrDuplicateEncryptionKey = errors.New("mls: encryption key occurs twice")
 	ErrEncryptionKeyUnchanged = errors.New("mls: encryption key was not renewed")
+	ErrCredentialChanged      = errors.New("mls: a member's credential has changed")
 	ErrLeafRejected           = errors.New("mls: leaf was rejected by the application")
 	ErrParentHash             = errors.New("mls: parent hash is invalid")
 	ErrUnmergedLeaves         = errors.New("mls: unmerged leaves are invalid")

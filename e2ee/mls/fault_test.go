@@ -283,7 +283,7 @@ func TestProposalsByHand(t *testing.T) {
 		{CommitOptions{Proposals: []Proposal{AddMember(m[1].keyPackage().public)}}, ErrDuplicateAdd},
 		{CommitOptions{Leaf: LeafUpdate{Extensions: []Extension{{Type: 0xF999}}}}, ErrExtensionNotSupported},
 		{CommitOptions{Leaf: LeafUpdate{Capabilities: &Capabilities{}}}, ErrCredentialNotSupported},
-		{CommitOptions{Leaf: LeafUpdate{Credential: &Credential{Type: CredentialBasic, Identity: []byte("x")}}}, ErrLeafRejected},
+		{CommitOptions{Leaf: LeafUpdate{Credential: &Credential{Type: CredentialBasic, Identity: []byte("x")}}}, ErrCredentialChanged},
 		{CommitOptions{Proposals: []Proposal{SetExtensions([]Extension{{Type: 0xF999}})}}, ErrExtensionNotSupported},
 		{CommitOptions{AuthenticatedData: make([]byte, MaxFieldSize+1)}, ErrFieldTooLong},
 	} {

@@ -50,6 +50,9 @@ func Join(cfg *Config, message []byte, k *OwnKeyPackage, o JoinOptions, now time
 	if k.public.CipherSuite != m.welcome.cipherSuite {
 		return nil, fmt.Errorf("%w: welcome is for %s", ErrCipherSuiteMismatch, m.welcome.cipherSuite)
 	}
+	if key, err := s.SignerPublicKey(cfg.Signer); err != nil || !bytes.Equal(key, k.public.Leaf.SignatureKey) {
+		return nil, fmt.Errorf("%w: the signer is not that of the key package", ErrConfig)
+	}
 	secrets, err := openGroupSecrets(s, m.welcome, k)
 	if err != nil {
 		return nil, err

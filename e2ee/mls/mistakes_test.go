@@ -82,15 +82,22 @@ func TestMistakeGenerationAlwaysZero(t *testing.T) {
 // TestMistakePathLeafIdentityNotChecked: a commit must not let a member become somebody else.
 func TestMistakePathLeafIdentityNotChecked(t *testing.T) {
 	m := newMembers(t, X25519AES128, 3)
-	other := BasicCredential([]byte("client 0"))
-	message := m[1].forge(forgery{leaf: func(l *LeafNode) { l.Credential = other }})
-	untouched(t, m[0].group, ErrLeafRejected, func() error { _, err := m[0].group.Process(message, testNow); return err })
-	// Nor an Update.
-	p := m[1].forgeUpdate(func(l *LeafNode) { l.Credential = other }, nil)
-	untouched(t, m[0].group, ErrLeafRejected, func() error {
-		_, err := m[0].group.Process(m[1].forgeProposal(p, nil, nil), testNow)
-		return err
-	})
+	other := func(l *LeafNode) { l.Credential = BasicCredential([]byte("client 0")) }
+	commit := m[1].forge(forgery{leaf: other})
+	update := m[1].forgeProposal(m[1].forgeUpdate(other, nil), nil, nil)
+	for _, message := range [][]byte{commit, update} {
+		untouched(t, m[0].group, ErrCredentialChanged, func() error { _, err := m[0].group.Process(message, testNow); return err })
+		// Where the application decides, it is asked.
+		m[0].cfg.AllowCredentialChange = true
+		m[0].cfg.CheckLeaf = func(e LeafEvent) error {
+			if e.Previous != nil && !e.Previous.Credential.Equal(&e.Leaf.Credential) {
+				return errIdentityChanged
+			}
+			return nil
+		}
+		untouched(t, m[0].group, ErrLeafRejected, func() error { _, err := m[0].group.Process(message, testNow); return err })
+		m[0].cfg.AllowCredentialChange = false
+	}
 }
 
 // TestMistakeDuplicateDestroysRatchet: a repeated message is refused and harms nothing.

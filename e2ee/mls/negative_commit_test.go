@@ -70,7 +70,7 @@ func externalCommitNegatives() []negative {
 		{"§12.1.6", "external init cannot be decapsulated", ErrDecrypt, external(func(*arena) forgery {
 			return forgery{proposals: byValue(Proposal{Type: ProposalExternalInit, KEMOutput: []byte("short")})}
 		})},
-		{"§12.2", "resync by another identity", ErrLeafRejected, external(func(*arena) forgery {
+		{"§12.2", "resync by another identity", ErrCredentialChanged, external(func(*arena) forgery {
 			return forgery{proposals: byValue(externalInitProposal(), RemoveMember(2))}
 		})},
 		{"§12.2", "resync with the old encryption key", ErrEncryptionKeyUnchanged, external(func(w *arena) forgery {

@@ -40,10 +40,13 @@ func leafRules() []leafRule {
 			refuse := func(LeafEvent) error { return errIdentityChanged }
 			w.alice.cfg.CheckLeaf, w.joiner.cfg.CheckLeaf = refuse, refuse
 		}},
+		{name: "credential of another member", want: ErrCredentialChanged, leaf: func(w *arena, l *LeafNode) {
+			l.Credential = w.alice.group.Leaf(0).Credential
+		}, only: []string{inUpdate, inPath}},
 		{name: "credential type unsupported by members", want: ErrCredentialNotSupported, leaf: func(w *arena, l *LeafNode) {
 			l.Credential = Credential{Type: CredentialX509, Certificates: [][]byte{[]byte("certificate")}}
 			l.Capabilities.Credentials = []CredentialType{CredentialBasic, CredentialX509}
-			w.alice.cfg.CheckLeaf = func(LeafEvent) error { return nil }
+			w.alice.cfg.AllowCredentialChange = true
 		}},
 		{name: "credential type in use unsupported by the leaf", want: ErrCredentialNotSupported, leaf: func(_ *arena, l *LeafNode) {
 			l.Capabilities.Credentials = nil

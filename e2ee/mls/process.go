@@ -438,6 +438,9 @@ func (g *Group) confirm(tag []byte) {
 // become moves g to the next epoch and erases what belonged to the old one, but for what the
 // configuration keeps.
 func (g *Group) become(next *Group, now time.Time) {
+	if g.pending != nil && g.pending.next != nil { // it has lost the race
+		g.pending.drop()
+	}
 	next.past = g.retire(now)
 	next.resumption = g.resumption
 	if g.cfg.ResumptionEpochs > 0 {
@@ -465,6 +468,9 @@ func (g *Group) become(next *Group, now time.Time) {
 
 // leave ends the group after our removal.
 func (g *Group) leave() {
+	if g.pending != nil {
+		g.pending.drop()
+	}
 	g.secrets.wipe()
 	g.messages.wipe()
 	for _, key := range g.keys {

@@ -282,13 +282,18 @@ func TestPendingSurvivesCrash(t *testing.T) {
 func TestLosingTheRace(t *testing.T) {
 	m := newMembers(t, X25519AES128, 2)
 	p := must(m[0].group.Commit(CommitOptions{}, testNow))
+	secrets, key := p.next.secrets, p.next.keys[0]
 	message, _ := m[1].commit(CommitOptions{})
 	m[0].process(message)
 	sameEpoch(t, m...)
+	if !bytes.Equal(secrets.init, make([]byte, 32)) || !bytes.Equal(key, make([]byte, 32)) {
+		t.Fatal("secrets of the losing commit are in memory")
+	}
 	if m[0].group.Pending() != nil {
 		t.Fatal("the losing commit is still pending")
 	}
 	for name, f := range map[string]func() error{
+		"info":    func() error { _, err := p.GroupInfo(GroupInfoOptions{}); return err },
 		"merge":   func() error { return m[0].group.Merge(p, testNow) },
 		"discard": func() error { return m[0].group.Discard(p) },
 		"nil":     func() error { return m[0].group.Merge(nil, testNow) },

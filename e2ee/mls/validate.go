@@ -39,11 +39,15 @@ func (c *leafCheck) run() error {
 	if err := c.suite.CheckPublicKey(l.EncryptionKey); err != nil {
 		return fmt.Errorf("%w: leaf: %w", ErrPublicKey, err)
 	}
-	if p := c.event.Previous; p != nil && bytes.Equal(p.EncryptionKey, l.EncryptionKey) {
+	p := c.event.Previous
+	if p != nil && bytes.Equal(p.EncryptionKey, l.EncryptionKey) {
 		return ErrEncryptionKeyUnchanged
 	}
 	if err := l.verify(c.suite, c.event.GroupID, c.event.Index); err != nil {
 		return err
+	}
+	if p != nil && !c.cfg.AllowCredentialChange && !p.Credential.Equal(&l.Credential) {
+		return ErrCredentialChanged
 	}
 	if err := c.cfg.CheckLeaf(c.event); err != nil {
 		return fmt.Errorf("%w: %w", ErrLeafRejected, err)

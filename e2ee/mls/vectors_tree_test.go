@@ -343,6 +343,7 @@ func (v *passiveClient) run(t *testing.T, s *suite.Suite) {
 		Handshakes:            HandshakesEither,
 		ExternalCommits:       ExternalCommitsOpen,
 		TolerateExpiredLeaves: true,
+		AllowCredentialChange: true,
 		ResumptionEpochs:      1000,
 		PSK: func(id PreSharedKeyID) ([]byte, error) {
 			for _, p := range v.ExternalPSKs {
