@@ -43,7 +43,7 @@ func byValue(list ...Proposal) []proposalOrRef {
 	return out
 }
 
-// encode gives a leaf whose fields were changed its encoding, with the signature as it is.
+// reencode gives a leaf whose fields were changed its encoding, with the signature as it is.
 func (l *LeafNode) reencode() {
 	var w wire.Writer
 	l.writeTBS(&w)
@@ -68,7 +68,7 @@ func (l *LeafNode) change(g *Group, i LeafIndex, signer crypto.Signer, f func(*L
 	return c
 }
 
-// commitAs forges a commit of c. It leaves c's group in its epoch.
+// forge forges a commit of c. It leaves c's group in its epoch.
 func (c *client) forge(f forgery) []byte {
 	c.t.Helper()
 	g := c.group
@@ -258,16 +258,15 @@ func (c *client) forgeKeyPackage(leaf, signedLeaf func(*LeafNode), pack, signed 
 
 // introduction is a forged Welcome or group info: the state a joiner is to believe in.
 type introduction struct {
-	tree     func(*ratchetTree) // before the tree hash is taken
-	context  func(*groupContext)
-	info     func(*groupInfo) // before signing
-	signed   func(*groupInfo) // after
-	rawTree  func([]byte) []byte
-	noTree   bool
-	secrets  func(*groupSecrets)
-	welcome  func(*welcome)
-	tag      func([]byte) []byte
-	pathFrom *newPath
+	tree    func(*ratchetTree) // before the tree hash is taken
+	context func(*groupContext)
+	info    func(*groupInfo) // before signing
+	signed  func(*groupInfo) // after
+	rawTree func([]byte) []byte
+	noTree  bool
+	secrets func(*groupSecrets)
+	welcome func(*welcome)
+	tag     func([]byte) []byte
 }
 
 // groupInfo makes the group info of an introduction to g's epoch, whose epoch secret it replaces
