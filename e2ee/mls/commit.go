@@ -22,10 +22,10 @@ func (g *Group) renewedLeaf(o LeafUpdate) (*LeafNode, crypto.Signer, error) {
 	l := g.tree.leaf(g.own).withoutKeys()
 	signer := g.signer
 	if o.Credential != nil {
-		l.Credential = *o.Credential
+		l.Credential = o.Credential.clone()
 	}
 	if o.Capabilities != nil {
-		l.Capabilities = *o.Capabilities
+		l.Capabilities = o.Capabilities.clone()
 	}
 	if o.Extensions != nil {
 		l.Extensions = cloneExtensions(o.Extensions)

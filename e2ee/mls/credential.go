@@ -22,6 +22,15 @@ func BasicCredential(identity []byte) Credential {
 	return Credential{Type: CredentialBasic, Identity: bytes.Clone(identity)}
 }
 
+// clone returns a copy that shares nothing with c.
+func (c *Credential) clone() Credential {
+	d := Credential{Type: c.Type, Identity: bytes.Clone(c.Identity)}
+	for _, cert := range c.Certificates {
+		d.Certificates = append(d.Certificates, bytes.Clone(cert))
+	}
+	return d
+}
+
 // Equal reports whether two credentials are the same.
 func (c *Credential) Equal(o *Credential) bool {
 	var a, b wire.Writer

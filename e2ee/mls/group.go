@@ -77,13 +77,13 @@ func (o *LeafOptions) leaf(s *suite.Suite, signer crypto.Signer, now time.Time) 
 	}
 	l := &LeafNode{
 		SignatureKey: key,
-		Credential:   o.Credential,
+		Credential:   o.Credential.clone(),
 		Extensions:   cloneExtensions(o.Extensions),
 		Source:       LeafFromKeyPackage,
 		Lifetime:     o.Lifetime,
 	}
 	if o.Capabilities != nil {
-		l.Capabilities = *o.Capabilities
+		l.Capabilities = o.Capabilities.clone()
 	} else {
 		l.Capabilities = defaultCapabilitiesFor(o.Extensions)
 	}

@@ -32,6 +32,16 @@ func DefaultCapabilities(extensions ...ExtensionType) Capabilities {
 	}
 }
 
+func (c *Capabilities) clone() Capabilities {
+	return Capabilities{
+		Versions:     slices.Clone(c.Versions),
+		CipherSuites: slices.Clone(c.CipherSuites),
+		Extensions:   slices.Clone(c.Extensions),
+		Proposals:    slices.Clone(c.Proposals),
+		Credentials:  slices.Clone(c.Credentials),
+	}
+}
+
 func (c *Capabilities) marshal(w *wire.Writer) {
 	writeU16s(w, c.Versions)
 	writeU16s(w, c.CipherSuites)

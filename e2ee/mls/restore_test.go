@@ -2,6 +2,7 @@ package mls
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"errors"
 	"testing"
 	"time"
@@ -87,6 +88,35 @@ func TestStateVersions(t *testing.T) {
 	m[0].propose(RemoveMember(1))
 	if g.State().GroupVersion <= state.GroupVersion {
 		t.Fatal("a proposal did not change the version")
+	}
+}
+
+// TestResultsAreOurs: a caller may erase or change what it has given and got.
+func TestResultsAreOurs(t *testing.T) {
+	c := newClient(t, X25519AES128, "c")
+	identity := []byte("identity")
+	id := []byte("group id")
+	o := GroupOptions{CipherSuite: X25519AES128, ID: id, Leaf: c.leafOptions(), Extensions: []Extension{{Type: extTest, Data: []byte("data")}}}
+	o.Leaf.Credential = Credential{Type: CredentialBasic, Identity: identity}
+	g := must(NewGroup(c.cfg, o, testNow))
+	before := stateHash(g)
+	clear(identity)
+	clear(id)
+	clear(o.Extensions[0].Data)
+	clear(o.Leaf.Capabilities.Credentials)
+	s := g.State()
+	clear(s.Group)
+	clear(s.Messages)
+	clear(g.ID())
+	clear(g.Extensions()[0].Data)
+	clear(must(g.EpochAuthenticator()))
+	clear(g.TreeHash())
+	clear(g.RatchetTree())
+	if s = g.State(); sha256.Sum256(append(s.Group, s.Messages...)) != before || string(g.Leaf(0).Credential.Identity) != "identity" {
+		t.Fatal("the group shares memory with its caller")
+	}
+	if must(Restore(c.cfg, g.State())).Leaf(0).Capabilities.Credentials[0] != CredentialBasic {
+		t.Fatal("capabilities changed")
 	}
 }
 

@@ -1,6 +1,7 @@
 package mls
 
 import (
+	"bytes"
 	"maps"
 	"slices"
 
@@ -30,7 +31,7 @@ func (g *Group) changed() {
 	g.groupBlob = nil
 }
 
-// State serialises the group.
+// State serialises the group. The caller owns the result and may erase it once it is stored.
 func (g *Group) State() State {
 	if g.groupBlob == nil {
 		var w wire.Writer
@@ -39,7 +40,7 @@ func (g *Group) State() State {
 	}
 	var w wire.Writer
 	g.writeMessages(&w)
-	return State{Group: g.groupBlob, GroupVersion: g.version, Messages: w.B}
+	return State{Group: bytes.Clone(g.groupBlob), GroupVersion: g.version, Messages: w.B}
 }
 
 // boundState lets one part of a state be as large as it needs to be.
