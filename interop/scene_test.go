@@ -248,9 +248,9 @@ func (s *scene) chat() {
 	}
 }
 
-// refused fails unless what was done ended in an error and left the member as it
-// was. want are the errors a Go member may give and the words a ts-mls member
-// must use, one for each implementation; nil and "" accept any.
+// refused fails unless what was tried ended in an error and left the member as
+// it was. A Go member must give goError, a ts-mls member an error with tsWords in
+// it; nil and "" stand for any error.
 func (s *scene) refused(m member, goError error, tsWords string, try func() error) {
 	s.Helper()
 	before := m.view(s)

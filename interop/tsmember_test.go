@@ -38,8 +38,7 @@ func (m *tsMember) fresh(t testing.TB) []byte {
 	t.Helper()
 	now := time.Now()
 	var reply struct{ KeyPackage string }
-	// The lifetime is our own: the default of ts-mls has no end, which RFC 9420 §7.2 lets
-	// applications refuse, and e2ee/mls's neighbours do.
+	// The lifetime is given: the default of ts-mls never ends, which strict peers refuse.
 	m.must(t, request{
 		"op": "init", "suite": uint16(m.suite), "identity": hexOf([]byte(m.label)),
 		"notBefore": now.Add(-time.Hour).Unix(), "notAfter": now.Add(mls.DefaultLifetime).Unix(),
