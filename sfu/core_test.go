@@ -88,6 +88,30 @@ func TestReplacedStream(t *testing.T) {
 	}
 }
 
+// TestStreamsAreLetGo: a publisher that begins one stream after the other makes us keep the
+// packets of one, not of all.
+func TestStreamsAreLetGo(t *testing.T) {
+	pub, _, _, sc := watching(t, &fakeFactory{})
+	const streams = 50
+	for ssrc := uint32(1); ssrc <= streams; ssrc++ {
+		pub.RTP(vp8(t, ssrc, 10, true))
+	}
+	if n := len(sc.sent(t)); n != streams {
+		t.Fatalf("%d packets forwarded, want %d", n, streams)
+	}
+	pub.in.mu.Lock()
+	defer pub.in.mu.Unlock()
+	kept := 0
+	for _, st := range pub.in.streams {
+		if st.layer != nil {
+			kept++
+		}
+	}
+	if len(pub.in.streams) < streams || kept != 1 {
+		t.Errorf("%d of %d streams keep their packets, want the newest alone", kept, len(pub.in.streams))
+	}
+}
+
 // TestConnecting: nothing is forwarded to a subscriber whose connection is not up, and it
 // starts with a key frame when it is; also if the very first packet could not be sent.
 func TestConnecting(t *testing.T) {

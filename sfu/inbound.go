@@ -33,7 +33,8 @@ type stream struct {
 	src   *source
 	pub   *transport.Publish
 	media uint32 // the repaired SSRC, zero if this is no RTX stream
-	layer *layer // nil before the first packet, and for RTX streams
+	layer *layer // nil before the first packet, after the last one, and for RTX streams
+	over  bool   // another stream carries the source now; this one does not come back
 }
 
 // declare notes the streams that the offer named.
@@ -150,11 +151,13 @@ func (in *inbound) take(p *Peer, m *media, b []byte, pkt *packet) bool {
 	if pt == nil {
 		return in.drop(DropUnknownPayload)
 	}
+	if st.over {
+		return in.drop(DropReplaced)
+	}
 	if st.layer == nil {
+		in.retire(st.src)
 		st.layer = newLayer(forward.Source(p.call.sfu.layers.Add(1)), st.src, pkt.SSRC, st.pub, m.session.Ext)
 		st.src.layer.Store(st.layer)
-	} else if st.src.layer.Load() != st.layer {
-		return in.drop(DropReplaced)
 	}
 	l := st.layer
 	l.pt, l.heard = pt, pkt.now
@@ -162,6 +165,19 @@ func (in *inbound) take(p *Peer, m *media, b []byte, pkt *packet) bool {
 	pkt.seq = l.unwrap.Unwrap(pkt.SequenceNumber)
 	l.recv.Packet(pkt.seq, pkt.Timestamp, len(pkt.Payload), pkt.now)
 	return in.keep(pkt)
+}
+
+// retire lets go of the layer that carried a source. Slots that showed it keep it a while, to
+// answer NACKs; kept here as well, a publisher that began one stream after the other could fill the
+// memory with their caches.
+func (in *inbound) retire(src *source) {
+	old := src.layer.Load()
+	if old == nil {
+		return
+	}
+	if st := in.streams[old.ssrc]; st != nil && st.layer == old {
+		st.layer, st.over = nil, true
+	}
 }
 
 // recover takes a packet off an RTX stream (RFC 4588).
