@@ -78,7 +78,16 @@ func TestStateVersions(t *testing.T) {
 	m := newMembers(t, X25519AES128, 2)
 	g := m[0].group
 	state := g.State()
-	m[0].seal("x")
+	o := must(g.Seal([]byte("x"), SealOptions{}))
+	if s := o.StateSince(state.GroupVersion); s.Group != nil || !bytes.Equal(s.Messages, g.State().Messages) || s.GroupVersion != state.GroupVersion {
+		t.Fatal("the group part was not left out")
+	}
+	if _, err := o.Release(); err != nil {
+		t.Fatal(err)
+	}
+	if g.StateSince(state.GroupVersion-1).Group == nil {
+		t.Fatal("the group part was left out though it has changed")
+	}
 	if g.State().GroupVersion != state.GroupVersion || !bytes.Equal(g.State().Group, state.Group) {
 		t.Fatal("sending a message changed the group part")
 	}

@@ -24,6 +24,12 @@ func (o *Outgoing) State() State {
 	return o.group.State()
 }
 
+// StateSince is State without the part that the caller has stored already; see Group.StateSince.
+func (o *Outgoing) StateSince(version uint64) State {
+	o.persisted = true
+	return o.group.StateSince(version)
+}
+
 // Release returns the MLSMessage. It returns ErrNotPersisted if State was not called, unless the
 // group is ephemeral.
 func (o *Outgoing) Release() ([]byte, error) {

@@ -43,6 +43,17 @@ func (g *Group) State() State {
 	return State{Group: bytes.Clone(g.groupBlob), GroupVersion: g.version, Messages: w.B}
 }
 
+// StateSince is State without the Group part if the caller has stored that version of it already:
+// in a large group it spares a copy of the whole tree for every message.
+func (g *Group) StateSince(version uint64) State {
+	if version != g.version {
+		return g.State()
+	}
+	var w wire.Writer
+	g.writeMessages(&w)
+	return State{GroupVersion: g.version, Messages: w.B}
+}
+
 // boundState lets one part of a state be as large as it needs to be.
 var boundState = wire.Bound{Max: 1<<30 - 1, Err: ErrState}
 
