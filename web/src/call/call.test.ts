@@ -261,6 +261,16 @@ describe('joining', () => {
     await clock.advance(16_000);
     expect(call.state.get()).toMatchObject({ phase: 'failed', error: 'unreachable' });
   });
+
+  it('waits for a server that is only slow', async () => {
+    server.answers.set('media.offer', () => null);
+    await join();
+    for (let second = 0; second < 9; second++) await clock.advance(1000);
+    expect(call.state.get().phase).toBe('joining');
+    server.answers.set('media.offer', () => ({ sdp: 'v=0' }));
+    await clock.advance(8000);
+    expect(call.state.get().phase).toBe('in');
+  });
 });
 
 describe('people', () => {

@@ -165,12 +165,19 @@ export class Call {
   join(name: string): void {
     this.#name = name;
     this.#wanted = true;
-    this.#cancelFirstContact = this.#options.clock.after(firstContactMs, () => {
-      if (!this.#everEntered) this.#fail('unreachable');
-    });
+    this.#expectContact();
     this.#planSpeakers();
     if (this.#signalling.status.get() === 'online') void this.#enter(false);
     else this.#signalling.poke();
+  }
+
+  /** Gives up if the server cannot be reached; one that is only slow is waited for. */
+  #expectContact(): void {
+    this.#cancelFirstContact = this.#options.clock.after(firstContactMs, () => {
+      if (this.#everEntered) return;
+      if (this.#signalling.status.get() === 'online') this.#expectContact();
+      else this.#fail('unreachable');
+    });
   }
 
   /** Leaves for good. */

@@ -120,6 +120,8 @@ async function runReceiver(
     },
     announce: (owner) =>
       new Promise((resolve) => {
+        // A source is in one place, as the page sees it.
+        for (const other of receivers.values()) if (other !== slot && other.belongsTo(owner)) other.disown();
         awaitingShow.set(id, resolve);
         post({ type: 'owner', slot: id, participant: owner.participant, ctx: owner.ctx });
       }),

@@ -1,4 +1,4 @@
-import { codecOfMime } from '../../media/codec.ts';
+import { codecOfMime, frameType } from '../../media/codec.ts';
 import { kindOfSource, sourceOfContext } from '../../media/context.ts';
 import { type Opener, type Owner, type Parsed, parseFrame } from '../../media/opener.ts';
 import type { MediaKind } from '../../protocol/messages.generated';
@@ -52,6 +52,8 @@ export class ReceiveSlot {
   #lastKeyFrameRequest = Number.NEGATIVE_INFINITY;
   /** A video frame was dropped: what follows cannot be decoded before a key frame. */
   #broken = false;
+  /** The decoder may hold pictures of whoever had the slot before. */
+  #used = false;
   #decrypted = 0;
   #failed = 0;
   #unknown = 0;
@@ -91,6 +93,16 @@ export class ReceiveSlot {
     this.#queue.push({ frame, parsed, at: this.#world.now() });
     if (this.#queue.length > maxWaiting) this.#overflow();
     void this.#pump();
+  }
+
+  /** Whether the last frames that passed were of this owner. */
+  belongsTo(owner: Owner): boolean {
+    return this.#owner?.participant === owner.participant && this.#owner.ctx === owner.ctx;
+  }
+
+  /** The owner is seen in another slot now; coming back here, it is announced again. */
+  disown(): void {
+    this.#owner = null;
   }
 
   /** A key came or went: waiting frames get another chance. */
@@ -143,7 +155,12 @@ export class ReceiveSlot {
       this.#fail(); // a microphone's frame in a video section: the relay plays games
       return;
     }
-    if (this.#owner?.participant !== opened.owner.participant || this.#owner.ctx !== opened.owner.ctx) {
+    if (!this.belongsTo(opened.owner)) {
+      // A delta on top of the former owner's picture would show that one under the new name.
+      if (this.#kind === 'video' && this.#used && opened.type !== frameType.key) {
+        this.#break();
+        return;
+      }
       this.#owner = opened.owner;
       await this.#world.announce(opened.owner);
       if (this.#closed) return;
@@ -151,8 +168,9 @@ export class ReceiveSlot {
     this.#decrypted++;
     this.#counters.add('decrypted');
     frame.data = opened.data.buffer;
+    this.#used = true;
     this.#world.emit(frame);
-    if (opened.type === 1) this.#broken = false;
+    if (opened.type === frameType.key) this.#broken = false;
     else if (this.#broken) this.#askForKeyFrame();
   }
 
