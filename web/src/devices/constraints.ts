@@ -17,7 +17,7 @@ export function cameraConstraints(deviceId: string, cores: number): MediaTrackCo
   return {
     width: { ideal: width },
     height: { ideal: height },
-    frameRate: { ideal: 30, max: 30 },
+    frameRate: { ideal: cores > 2 ? 30 : 20, max: 30 },
     ...(deviceId ? { deviceId: { ideal: deviceId } } : { facingMode: { ideal: 'user' } }),
   };
 }
