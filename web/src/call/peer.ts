@@ -2,7 +2,7 @@ import { contextOfSource, kindOfSource } from '../media/context.ts';
 import type { MediaKind, Section, Source } from '../protocol/messages.generated';
 import type { TransformOptions } from '../workers/messages.ts';
 import { audioPreferences, type VideoCodec, videoPreferences } from './codecs.ts';
-import { setOpusParameters, sound, speech } from './sdp.ts';
+import { guardAnswer, setOpusParameters, sound, speech } from './sdp.ts';
 
 /** The order in which sections are offered. */
 export const publishOrder: readonly Source[] = ['mic', 'camera', 'screen', 'screen_audio'];
@@ -84,7 +84,8 @@ export class Peer {
     const screenAudio = this.#publish.get('screen_audio')?.mid;
     if (mic) parameters.set(mic, speech);
     if (screenAudio) parameters.set(screenAudio, sound);
-    await this.#pc.setRemoteDescription({ type: 'answer', sdp: setOpusParameters(sdp, parameters) });
+    const answer = setOpusParameters(guardAnswer(sdp), parameters);
+    await this.#pc.setRemoteDescription({ type: 'answer', sdp: answer });
   }
 
   /** The slot of a section. */

@@ -5,7 +5,7 @@ import { Health, type SourceFacts, sourceState, tileState } from './health.ts';
 import { formatLink, parseAddress, parsePasted } from './link.ts';
 import { Outbox } from './outbox.ts';
 import { People } from './people.ts';
-import { setOpusParameters, speech } from './sdp.ts';
+import { guardAnswer, setOpusParameters, speech } from './sdp.ts';
 import { Speakers } from './speakers.ts';
 import { makeWants, sameWants } from './wants.ts';
 
@@ -109,6 +109,29 @@ describe('the answer', () => {
     ]);
     expect(lines).toHaveLength(sdp.split('\r\n').length);
     expect(lines.at(-1)).toBe('');
+  });
+
+  it('has no header extensions that tell of what is sealed', () => {
+    const mid = 'a=extmap:1 urn:ietf:params:rtp-hdrext:sdes:mid';
+    const level = 'a=extmap:2/recvonly urn:ietf:params:rtp-hdrext:ssrc-audio-level vad=on';
+    const evil = [
+      'a=extmap:3 http://www.webrtc.org/experiments/rtp-hdrext/corruption-detection',
+      'a=extmap:4/recvonly http://www.webrtc.org/experiments/rtp-hdrext/playout-delay',
+      'a=extmap:5 urn:3gpp:video-orientation',
+      'a=extmap:6  urn:ietf:params:rtp-hdrext:sdes:mid', // two blanks: read differently elsewhere?
+      'a=extmap:7 urn:example#urn:ietf:params:rtp-hdrext:sdes:mid',
+    ];
+    const lines = ['v=0', evil[0], 'm=video 9 X 96', mid, ...evil, level, 'a=extmap-allow-mixed', ''];
+    expect(guardAnswer(lines.join('\r\n'))).toBe(
+      ['v=0', 'm=video 9 X 96', mid, level, 'a=extmap-allow-mixed', ''].join('\r\n'),
+    );
+    expect(guardAnswer(lines.join('\n'))).toBe(guardAnswer(lines.join('\r\n')));
+  });
+
+  it('is refused with the addresses of half the world', () => {
+    const candidate = 'a=candidate:1 1 udp 1 192.0.2.1 9 typ host\r\n';
+    expect(guardAnswer(`v=0\r\n${candidate.repeat(32)}`)).toContain(candidate);
+    expect(() => guardAnswer(`v=0\r\n${candidate.repeat(33)}`)).toThrow('too many addresses');
   });
 
   it('is not touched where there is no Opus', () => {

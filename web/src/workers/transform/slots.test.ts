@@ -212,6 +212,42 @@ describe('a receive slot', () => {
     expect(out.map((frame) => frame.bytes[0])).toEqual([1, 77]);
   });
 
+  it('lets a new owner in with a key frame, never on top of the former picture', async () => {
+    await install();
+    slot.push(await sealed(1, 1));
+    await cryptoSettled(clock);
+    const benKid = 0x0202_0000_0100;
+    await opener.install(benKid, { participant: 'ben', ctx: 1 }, key(2));
+    const ben = await sealer(benKid, 2);
+    for (let n = 0; n < 3; n++)
+      slot.push(new Frame(await ben.seal('vp8', frameType.delta, new Uint8Array([70 + n]))));
+    slot.push(await sealed(2));
+    await cryptoSettled(clock, 1000);
+    expect(owners).toEqual([{ participant: 'ada', ctx: 1 }]);
+    expect(out.map((frame) => frame.bytes[0])).toEqual([1, 2]);
+    expect(keyFrames).toBeGreaterThan(0);
+    slot.push(new Frame(await ben.seal('vp8', frameType.key, new Uint8Array([77])), 'key'));
+    slot.push(new Frame(await ben.seal('vp8', frameType.delta, new Uint8Array([78]))));
+    await cryptoSettled(clock);
+    expect(owners.at(-1)).toEqual({ participant: 'ben', ctx: 1 });
+    expect(out.map((frame) => frame.bytes[0])).toEqual([1, 2, 77, 78]);
+  });
+
+  it('announces an owner again who was elsewhere meanwhile, from a key frame on', async () => {
+    await install();
+    slot.push(await sealed(1, 1));
+    await cryptoSettled(clock);
+    expect(slot.belongsTo({ participant: 'ada', ctx: 1 })).toBe(true);
+    slot.disown();
+    slot.push(await sealed(2)); // a straggler
+    await cryptoSettled(clock);
+    expect(out).toHaveLength(1);
+    slot.push(await sealed(3, 1));
+    await cryptoSettled(clock);
+    expect(owners).toHaveLength(2);
+    expect(out.map((frame) => frame.bytes[0])).toEqual([1, 3]);
+  });
+
   it('refuses a microphone in a video section', async () => {
     await opener.install(mic, { participant: 'ada', ctx: 0 }, key(3));
     const voice = await sealer(mic, 3);
