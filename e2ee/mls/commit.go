@@ -270,8 +270,8 @@ func (g *Group) collect(o CommitOptions, now time.Time) (*commit, []resolvedProp
 		}
 		byValue = append(byValue, q)
 	}
-	if !o.IgnoreWaiting {
-		for _, i := range g.selectWaiting(byValue, now) {
+	if !o.IgnoreWaiting && len(g.proposals) > 0 {
+		for _, i := range g.workable(g.selectWaiting(byValue, now), byValue) {
 			q := &g.proposals[i]
 			cm.proposals = append(cm.proposals, proposalOrRef{ref: q.ref})
 			list = append(list, resolvedProposal{Proposal: q.proposal, sender: q.sender, cached: q})

@@ -45,7 +45,8 @@ type HandshakePolicy uint8
 
 const (
 	// HandshakesPrivate encrypts our handshakes and refuses those of others that are not. The
-	// delivery service sees neither who changes what nor the tree. It is the default.
+	// delivery service sees neither who changes what nor the tree. Proposals of external senders
+	// come in the clear all the same. It is the default.
 	HandshakesPrivate HandshakePolicy = iota
 	// HandshakesPublic sends signed and MACed but readable handshakes and refuses encrypted ones.
 	// External commits need it.

@@ -292,3 +292,27 @@ func TestMistakeUnusableKeyStopsGroup(t *testing.T) {
 		}
 	}
 }
+
+// TestMistakeBadProposalStopsCommits: proposals that are bad only beside others stay out of a
+// commit instead of making it fail.
+func TestMistakeBadProposalStopsCommits(t *testing.T) {
+	m := newMembers(t, X25519AES128, 4)
+	bad := m[1].forgeUpdate(func(l *LeafNode) { l.EncryptionKey = m[3].group.Leaf(3).EncryptionKey }, nil)
+	weak := m[2].forgeUpdate(func(l *LeafNode) { l.Capabilities.Credentials = nil }, nil)
+	joiner := newClient(t, X25519AES128, "joiner")
+	lacking := AddMember(joiner.forgeKeyPackage(func(l *LeafNode) { l.Capabilities.Extensions = nil }, nil, nil, nil))
+	needed := SetExtensions([]Extension{(&RequiredCapabilities{Extensions: []ExtensionType{extTest}}).Extension()})
+	for _, message := range [][]byte{
+		m[1].forgeProposal(needed, nil, nil), m[1].forgeProposal(bad, nil, nil),
+		m[1].forgeProposal(lacking, nil, nil), m[2].forgeProposal(weak, nil, nil),
+	} {
+		m[0].process(message)
+		m[3].process(message)
+	}
+	message, _ := m[0].commit(CommitOptions{})
+	r := m[3].process(message)
+	if !r.Commit.ExtensionsChanged || len(r.Commit.Updated) != 0 || len(r.Commit.Added) != 0 {
+		t.Fatalf("%+v", r.Commit)
+	}
+	sameEpoch(t, m[0], m[3])
+}

@@ -73,6 +73,38 @@ func (g *Group) selectWaiting(byValue []*Proposal, now time.Time) []int {
 	return order
 }
 
+// workable leaves out of the waiting proposals those that only show to be bad once they are applied
+// together, such as an Update with another member's key. One member could otherwise stop all
+// others from committing.
+func (g *Group) workable(waiting []int, byValue []*Proposal) []int {
+	if len(waiting) == 0 || g.works(waiting, byValue) || !g.works(nil, byValue) {
+		return waiting
+	}
+	var kept []int
+	for _, i := range waiting {
+		if g.works(append(kept, i), byValue) {
+			kept = append(kept, i)
+		}
+	}
+	return kept
+}
+
+// works tries a list of proposals without a path.
+func (g *Group) works(waiting []int, byValue []*Proposal) bool {
+	list := make([]resolvedProposal, 0, len(waiting)+len(byValue))
+	for _, i := range waiting {
+		list = append(list, resolvedProposal{Proposal: g.proposals[i].proposal, sender: g.proposals[i].sender})
+	}
+	for _, p := range byValue {
+		list = append(list, resolvedProposal{Proposal: p, sender: memberSender(g.own)})
+	}
+	if g.validateMemberList(list, g.own) != nil {
+		return false
+	}
+	t, err := g.apply(list)
+	return err == nil && t.checkAdds() == nil && t.checkTree() == nil
+}
+
 func (g *Group) isMember(key []byte, removed map[LeafIndex]bool) bool {
 	return slices.ContainsFunc(g.Members(), func(m Member) bool {
 		return !removed[m.Index] && bytes.Equal(m.Leaf.SignatureKey, key)
