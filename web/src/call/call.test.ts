@@ -345,6 +345,18 @@ describe('what is shown', () => {
     expect(person(ids.ben)?.camera.track?.id).toBe('track-video-0');
   });
 
+  it('waits with a slot whose former owner is shown elsewhere, too', async () => {
+    server.event('participant.joined', { participant: participant(ids.ben, { camera: 'live' }) });
+    transform.say({ type: 'owner', slot, participant: ids.ada, ctx: 1 });
+    transform.say({ type: 'owner', slot: '1/video/1', participant: ids.ada, ctx: 1 });
+    await clock.advance(100);
+    expect(person(ids.ada)?.camera.track?.id).toBe('track-video-1');
+    transform.say({ type: 'owner', slot, participant: ids.ben, ctx: 1 });
+    expect(person(ids.ben)?.camera.track).toBeNull(); // the decoder may still hold Ada
+    await clock.advance(250);
+    expect(person(ids.ben)?.camera.track?.id).toBe('track-video-0');
+  });
+
   it('tells no media, ok and cannot decrypt apart', async () => {
     server.event('media.bindings', { bindings: [{ mid: 'v0', participant: ids.ada, source: 'camera' }] });
     await clock.advance(10);

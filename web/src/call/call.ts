@@ -109,6 +109,8 @@ export class Call {
   readonly #local = new Map<Source, LocalSource>();
   /** Who the frames of each slot are proven to be from. */
   readonly #owners = new Map<string, Ownership>();
+  /** Slots whose decoder has had pictures of somebody. */
+  readonly #usedSlots = new Set<string>();
   #people = new People();
   /** Who came after us and has not been announced: that waits for their name. */
   readonly #newcomers = new Set<ParticipantID>();
@@ -346,6 +348,7 @@ export class Call {
     this.#peer?.close();
     this.#cancelMend?.();
     this.#owners.clear();
+    this.#usedSlots.clear();
     this.#bindings = [];
     this.#wants = [];
     this.#restartFor = 0;
@@ -550,7 +553,8 @@ export class Call {
     const source = sourceOfContext(ctx);
     const slot = this.#peer?.slots.find((one) => one.id === slotId);
     if (slot && source) {
-      const wait = this.#owners.has(slotId) && slot.kind === 'video' ? handoverMs : 0;
+      const wait = this.#usedSlots.has(slotId) && slot.kind === 'video' ? handoverMs : 0;
+      this.#usedSlots.add(slotId);
       // A source is in one place: the place it was in before is nobody's now.
       for (const [id, owner] of this.#owners) {
         if (owner.participant === participant && owner.source === source) this.#owners.delete(id);
