@@ -80,7 +80,7 @@ func (c *callCmd) Run(ctx context.Context, term terminal) error {
 	err = c.stay(ctx, term, call, sendings)
 	transport := call.Transport()
 	if leaving := leave(call); err == nil && leaving != nil && call.Err() == nil {
-		fmt.Fprintf(term.err, "sotto: leaving: %v\n", leaving)
+		fmt.Fprintf(term.err, "sotto: leaving: %s\n", printable(leaving.Error()))
 	}
 	s := summarize(call, names, transport, begin)
 	if rec != nil {

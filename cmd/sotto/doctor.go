@@ -40,7 +40,7 @@ type report struct {
 
 func (r *report) say(v verdict, what, format string, args ...any) {
 	r.bad = r.bad || v == bad
-	fmt.Fprintf(r.out, "%-4s  %-11s  %s\n", v, what, fmt.Sprintf(format, args...))
+	fmt.Fprintf(r.out, "%-4s  %-11s  %s\n", v, what, printable(fmt.Sprintf(format, args...)))
 }
 
 // Run checks certificate, signalling, and media over UDP and TCP, by making a call of its

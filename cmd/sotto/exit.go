@@ -29,7 +29,7 @@ func (e *exitError) Unwrap() error { return e.err }
 
 // fail prints the error in one line and chooses the exit code.
 func fail(term terminal, err error) int {
-	fmt.Fprintf(term.err, "sotto: %v\n", err)
+	fmt.Fprintf(term.err, "sotto: %s\n", printable(err.Error()))
 	if hint := hints[client.CodeOf(err)]; hint != "" {
 		fmt.Fprintf(term.err, "  %s\n", hint)
 	}
