@@ -238,8 +238,8 @@ export class Call {
 
   /** Does what can be done before the person wants in. */
   #warmUp(): void {
-    const { peer, offering } = this.#warm ?? this.#makeOffer(++this.#generation);
     const challenge = this.#challenge();
+    const { peer, offering } = this.#warm ?? this.#makeOffer(++this.#generation);
     this.#warm = { peer, offering, challenge, until: this.#options.clock.now() + challengeMs };
     challenge.catch((error: unknown) => {
       if (this.#wanted || this.#over) return;
@@ -271,6 +271,9 @@ export class Call {
       const { peer, offering } = warm ?? this.#makeOffer(generation);
       const { participant, participants } = await admitted;
       if (!current()) return;
+      // The server works on the offer while the core works on the keys.
+      const answering = offering.then((offer) => this.#signalling.request('media.offer', offer));
+      answering.catch(() => undefined);
       await this.#serial.run(async () => {
         if (!current()) return;
         this.#people = new People();
@@ -284,8 +287,7 @@ export class Call {
         this.#state.update((state) => ({ ...state, self: participant }));
         this.#digest(output);
       });
-      const { sdp, sections } = await offering;
-      const answer = await this.#signalling.request('media.offer', { sdp, sections });
+      const answer = await answering;
       if (!current()) return;
       const accepting = peer.accept(answer.sdp);
       this.#entered = true;
