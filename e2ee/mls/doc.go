@@ -37,6 +37,8 @@
 // It never negotiates a ciphersuite down, never changes a group when it returns an error, never
 // keeps a key after its use, and never sends under a key it has not marked as used.
 //
+// Limits, costs, sizes and proofs are in docs/mls.md of the module.
+//
 // # What is not implemented
 //
 // ReInit and subgroup branching, verification of X.509 credentials (they are carried, and
