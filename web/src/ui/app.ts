@@ -59,7 +59,8 @@ export class App {
   boot(): void {
     const query = new URLSearchParams(location.search);
     this.#codecOfPage = parseCodec(query.get('codec'));
-    const name = query.get('name');
+    // Not from anybody's link: it would stay, and the server sees a query.
+    const name = isLoopback(location.hostname) ? query.get('name') : null;
     if (name) this.settings.update((settings) => ({ ...settings, name: name.slice(0, 64) }));
     addEventListener('popstate', () => this.#route());
     addEventListener('hashchange', () => this.#route());
