@@ -254,24 +254,23 @@ func (g *Group) apply(list []resolvedProposal) (*transition, error) {
 
 // checkAdds tells a client that is added twice or is a member already from other clashes of keys.
 func (t *transition) checkAdds() error {
-	for k, i := range t.added {
-		key := t.tree.leaf(i).SignatureKey
-		for _, j := range t.added[:k] {
-			if bytes.Equal(key, t.tree.leaf(j).SignatureKey) {
-				return ErrDuplicateAdd
-			}
-		}
-		err := t.tree.leaves(func(j LeafIndex, l *LeafNode) error {
-			if j != i && !slices.Contains(t.added, j) && bytes.Equal(key, l.SignatureKey) {
-				return fmt.Errorf("%w: leaf %d", ErrDuplicateAdd, j)
-			}
-			return nil
-		})
-		if err != nil {
-			return err
-		}
+	if len(t.added) == 0 {
+		return nil
 	}
-	return nil
+	added := make(map[string]LeafIndex, len(t.added))
+	for _, i := range t.added {
+		key := string(t.tree.leaf(i).SignatureKey)
+		if _, twice := added[key]; twice {
+			return ErrDuplicateAdd
+		}
+		added[key] = i
+	}
+	return t.tree.leaves(func(i LeafIndex, l *LeafNode) error {
+		if j, found := added[string(l.SignatureKey)]; found && i != j {
+			return fmt.Errorf("%w: leaf %d", ErrDuplicateAdd, i)
+		}
+		return nil
+	})
 }
 
 // lookupPSKs finds the keys for ids, in order (§8.4).
