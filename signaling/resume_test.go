@@ -128,6 +128,26 @@ func TestResumeFromTheFuture(t *testing.T) {
 	next[protocol.ParticipantLeftEvent](alice)
 }
 
+// Whoever cannot resume ends the session all the same. A WebSocket that it still
+// has must not stay behind, answering pings for a session in no call.
+func TestFailedResumeClosesTheOldSocket(t *testing.T) {
+	b := startServer(t)
+	alice, bob, a := b.pair()
+	second := newClient(t, b.url)
+	second.device, second.session, second.lastSeq = bob.device, bob.session, 1000
+	if got := second.resume(); got.Resumed || got.Session == bob.session {
+		t.Fatalf("%+v", got)
+	}
+	bob.expectClose(protocol.CloseReplaced)
+	if got := next[protocol.ParticipantLeftEvent](alice); got.Participant != bob.self || got.Reason != protocol.ReasonLost {
+		t.Errorf("%+v", got)
+	}
+	second.join(a)
+	next[protocol.ParticipantJoinedEvent](alice)
+	alice.sendTo(second, "well again")
+	second.expectMessage("well again")
+}
+
 // A session that lost an event is over, rather than resumed with a hole.
 func TestReplayOverflow(t *testing.T) {
 	b := startServer(t, func(c *Config) { c.Limits.ReplayEvents = 8 })

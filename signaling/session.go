@@ -140,12 +140,17 @@ func (s *session) rise() *seat {
 	return st
 }
 
-// end ends the session; true for the first caller.
+// end ends the session; true for the first caller. A WebSocket that is still
+// there is closed: on it there is nothing left to do. That is so when its
+// client tries to resume elsewhere and cannot.
 func (s *session) end() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	first := !s.ended
 	s.ended = true
+	if s.conn != nil {
+		s.conn.hangUp(protocol.CloseReplaced, "taken up elsewhere")
+	}
 	return first
 }
 

@@ -60,7 +60,7 @@ const (
 	CloseProtocol      = 4400 // too many malformed messages
 	CloseUnauthorized  = 4401 // login failed
 	CloseLoginTimeout  = 4408 // no login within 10 s
-	CloseReplaced      = 4409 // the session was resumed on another WebSocket
+	CloseReplaced      = 4409 // another WebSocket took the session over, or tried to and ended it
 	CloseSlow          = 4413 // the client reads too slowly: its queue is full
 	CloseRateLimited   = 4429 // kept on sending after rate_limited
 	CloseTooManyPerKey = 4430 // too many connections

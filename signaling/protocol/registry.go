@@ -89,7 +89,7 @@ var CloseCodes = []struct {
 	{"protocol", CloseProtocol, "too many malformed messages", "a bug of the client's; do not come back"},
 	{"unauthorized", CloseUnauthorized, "the login signature was wrong", "check the host that was signed; do not come back with the same"},
 	{"login_timeout", CloseLoginTimeout, "no login within 10 s", "come back, with a growing delay"},
-	{"replaced", CloseReplaced, "the session was resumed on another WebSocket", "nothing: the other one goes on"},
+	{"replaced", CloseReplaced, "another WebSocket took the session over, or tried to and ended it", "nothing: the other one goes on"},
 	{"slow", CloseSlow, "the client reads too slowly, its queue is full", "resume"},
 	{"rate_limited", CloseRateLimited, "kept on sending after `rate_limited`", "wait 10 s, then resume"},
 	{"too_many_connections", CloseTooManyPerKey, "too many connections, in all or from this address", "come back, with a growing delay"},
