@@ -28,6 +28,9 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request) (host string, ok 
 	case !websocket.IsWebSocketUpgrade(r):
 		w.Header().Set("Upgrade", "websocket")
 		writeHTTPError(w, http.StatusUpgradeRequired, protocol.Refuse(protocol.CodeBadRequest, "only WebSockets are served here"))
+	case r.Header.Get("Sec-Websocket-Version") != "13":
+		w.Header().Set("Sec-Websocket-Version", "13") // RFC 6455 section 4.4
+		writeHTTPError(w, http.StatusUpgradeRequired, protocol.Refuse(protocol.CodeBadRequest, "the version of WebSocket here is 13"))
 	case !s.originAllowed(r, host):
 		writeHTTPError(w, http.StatusForbidden, protocol.Refuse(protocol.CodeBadRequest, "pages of that origin may not connect"))
 	case !slices.Contains(websocket.Subprotocols(r), protocol.Subprotocol):

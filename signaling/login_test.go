@@ -29,6 +29,7 @@ func TestHandshakeRefusals(t *testing.T) {
 		{"no host", "", func(r *http.Request) { r.Host = "" }, http.StatusBadRequest},
 		{"another host", "", func(r *http.Request) { r.Host = "evil.example" }, http.StatusMisdirectedRequest},
 		{"no upgrade", "", func(r *http.Request) { r.Header.Del("Upgrade") }, http.StatusUpgradeRequired},
+		{"another version", "", func(r *http.Request) { r.Header.Set("Sec-Websocket-Version", "8") }, http.StatusUpgradeRequired},
 		{"no subprotocol", "", func(r *http.Request) { r.Header.Del("Sec-Websocket-Protocol") }, http.StatusBadRequest},
 		{"another subprotocol", "", func(r *http.Request) { r.Header.Set("Sec-Websocket-Protocol", "sotto.v2") }, http.StatusBadRequest},
 		{"origin of another site", "", func(r *http.Request) { r.Header.Set("Origin", "http://evil.example") }, http.StatusForbidden},
