@@ -31,3 +31,8 @@ func (b *bucket) take(n float64, now time.Time) (wait time.Duration, ok bool) {
 	}
 	return min(time.Hour, time.Duration((n-b.tokens)/b.rate*float64(time.Second))), false
 }
+
+// full reports whether the bucket is as good as new.
+func (b *bucket) full(now time.Time) bool {
+	return b.tokens+b.rate*now.Sub(b.last).Seconds() >= b.burst
+}

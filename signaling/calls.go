@@ -3,6 +3,7 @@ package signaling
 import (
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/sotto-sfu/sotto/e2ee/identity"
 	"github.com/sotto-sfu/sotto/internal/store"
@@ -14,9 +15,14 @@ func createCall(c *call) *protocol.Error {
 	if identity.CallID([]byte(req.AdmissionKey)).String() != string(req.Call) {
 		return protocol.Refuse(protocol.CodeCallMismatch, "the call id is not that of the admission key")
 	}
+	now := c.server.cfg.Now()
+	if wait, ok := c.server.door.create(c.conn.ip, now); !ok {
+		refusal := protocol.Refuse(protocol.CodeRateLimited, "too many calls were created from this address")
+		refusal.RetryAfterMillis = int(wait/time.Millisecond) + 1
+		return refusal
+	}
 	ctx, cancel := c.limited(c.server.cfg.Timing.Store)
 	defer cancel()
-	now := c.server.cfg.Now()
 	created, err := c.server.cfg.Store.CreateCall(ctx, store.Call{
 		ID: req.Call, AdmissionKey: req.AdmissionKey, Creator: c.session.device, CreatedAt: now, LastUsed: now,
 	}, c.server.cfg.Limits.CallsPerDevice)

@@ -3,6 +3,7 @@ package signaling
 import (
 	"errors"
 	"maps"
+	"net/netip"
 	"testing"
 	"time"
 
@@ -45,6 +46,43 @@ func TestCreateRefusals(t *testing.T) {
 	c.create(newCall(t)).create(newCall(t))
 	c.refused(protocol.CodeTooManyCalls, protocol.TypeCallCreate, newCall(t).create())
 	b.client().login().create(newCall(t)) // another device may
+}
+
+// New device keys do not make an address a new one.
+func TestCreatesPerAddress(t *testing.T) {
+	b := startServer(t, func(c *Config) { c.Limits.CreateBurst, c.Limits.CreatesPerSecond = 3, 0.5 })
+	for range 3 {
+		b.client().login().create(newCall(t))
+	}
+	c := b.client().login()
+	err := c.refused(protocol.CodeRateLimited, protocol.TypeCallCreate, newCall(t).create())
+	if !err.Retryable || err.RetryAfterMillis < 1900 || err.RetryAfterMillis > 2001 {
+		t.Errorf("%+v, want to be told to wait 2 s", err)
+	}
+	b.clock.advance(2 * time.Second)
+	c.create(newCall(t))
+	c.refused(protocol.CodeRateLimited, protocol.TypeCallCreate, newCall(t).create())
+}
+
+// Addresses that have not created anything for long are forgotten.
+func TestFoundersAreForgotten(t *testing.T) {
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	d := newDoor(Limits{CreatesPerSecond: 1, CreateBurst: 2})
+	address := func(n int) netip.Addr { return netip.AddrFrom4([4]byte{10, 0, byte(n >> 8), byte(n)}) }
+	for n := range maxFounders {
+		d.create(address(n), now)
+	}
+	d.create(address(0), now.Add(time.Second)) // busy
+	d.create(address(maxFounders), now.Add(time.Second))
+	if n := len(d.founders); n != 2 {
+		t.Errorf("%d addresses remembered, want the busy one and the new one", n)
+	}
+	if _, ok := d.create(address(0), now.Add(time.Second)); !ok {
+		t.Error("refused within the burst")
+	}
+	if _, ok := d.create(address(0), now.Add(time.Second)); ok {
+		t.Error("the busy address was forgotten: it has its burst anew")
+	}
 }
 
 func TestJoinRefusals(t *testing.T) {

@@ -66,6 +66,9 @@ type Limits struct {
 	Strikes           int     // malformed messages that are still answered before 4400
 	InFlight          int     // requests of one connection that wait for their reply
 
+	CreatesPerSecond float64 // calls that one address may create, sustained
+	CreateBurst      int     // and at once
+
 	CallsPerDevice int // calls a device may be in, and may hold open as creator
 	Participants   int // per call, at most 1024
 	AudioSlots     int // receive sections of a media offer, of each kind
@@ -109,6 +112,8 @@ func (l *Limits) setDefaults() {
 	orDefault(&l.Overruns, 100)
 	orDefault(&l.Strikes, 20)
 	orDefault(&l.InFlight, 64)
+	orDefault(&l.CreatesPerSecond, 0.2)
+	orDefault(&l.CreateBurst, 256)
 	orDefault(&l.CallsPerDevice, 8)
 	orDefault(&l.Participants, 50)
 	orDefault(&l.AudioSlots, 16)
@@ -138,7 +143,7 @@ func (l *Limits) check() error {
 	for name, v := range map[string]int{
 		"Connections": l.Connections, "ConnectionsPerIP": l.ConnectionsPerIP, "MessageBytes": l.MessageBytes,
 		"MessageBurst": l.MessageBurst, "Overruns": l.Overruns, "Strikes": l.Strikes, "InFlight": l.InFlight,
-		"CallsPerDevice": l.CallsPerDevice, "Participants": l.Participants, "AudioSlots": l.AudioSlots,
+		"CreateBurst": l.CreateBurst, "CallsPerDevice": l.CallsPerDevice, "Participants": l.Participants, "AudioSlots": l.AudioSlots,
 		"VideoSlots": l.VideoSlots, "PayloadBytes": l.PayloadBytes, "Challenges": l.Challenges,
 		"ReplayEvents": l.ReplayEvents, "ReplayBytes": l.ReplayBytes,
 	} {
@@ -151,7 +156,7 @@ func (l *Limits) check() error {
 		return fmt.Errorf("signaling: %d participants: at most %d", l.Participants, maxParticipants)
 	case l.PayloadBytes > maxPayload:
 		return fmt.Errorf("signaling: payloads of %d bytes: at most %d", l.PayloadBytes, maxPayload)
-	case l.MessagesPerSecond < 0 || l.BytesPerSecond < 0:
+	case l.MessagesPerSecond < 0 || l.BytesPerSecond < 0 || l.CreatesPerSecond < 0:
 		return errors.New("signaling: rates must be positive")
 	case l.ByteBurst < l.MessageBytes:
 		return errors.New("signaling: ByteBurst is less than one message")

@@ -3,6 +3,7 @@ package signaling
 import (
 	"errors"
 	"io"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -29,6 +30,7 @@ type conn struct {
 	server *Server
 	ws     *websocket.Conn
 	host   string // canonical host of the URL the client dialled
+	ip     netip.Addr
 	out    *outbox
 	queue  chan *request
 	gone   chan struct{} // closed when reading has ended

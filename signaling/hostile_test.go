@@ -32,7 +32,7 @@ const (
 func TestHostileClients(t *testing.T) {
 	b := startServer(t, func(c *Config) {
 		c.Now = time.Now
-		c.Limits = Limits{ConnectionsPerIP: 1000}
+		c.Limits = Limits{ConnectionsPerIP: 1000, CreateBurst: 1 << 20}
 		c.Timing = Timing{Resume: 500 * time.Millisecond}
 	})
 	call := startUndisturbedCall(t, b)

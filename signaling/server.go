@@ -100,6 +100,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	c := newConn(s, ws, host)
+	c.ip = ip
 	if !s.hub.addConn(c) {
 		turnAway(ws, websocket.CloseGoingAway, "stopping")
 		return
