@@ -1,7 +1,7 @@
 // What happens when wires are cut and servers die.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { closeBrowsers, joinCall, startCall } from '../lib/browsers.mjs';
+import { closeBrowsers, join, joinCall, Person, startCall } from '../lib/browsers.mjs';
 import { Server } from '../lib/server.mjs';
 import { median } from '../lib/until.mjs';
 
@@ -19,7 +19,12 @@ test('a late joiner sees video within a second', { timeout: 120_000 }, async (t)
   const waits = [];
   try {
     for (let i = 0; i < 5; i++) {
-      const late = await joinCall('chromium', link, { name: `late-${i}` });
+      const late = await Person.open('chromium', link, { name: `late-${i}` });
+      await late.view('prejoin');
+      // As a person does, they look at themselves before they click.
+      await late.until('their own preview', 10_000, () =>
+        late.evaluate(() => [...document.querySelectorAll('video')].some((video) => video.currentTime > 0.5)));
+      await join(late);
       await late.seesVideo(1);
       // From the click on join to the first decoded frame of somebody else.
       const wait = await late.evaluate(() => window.__firstFrameAt - window.__joinedAt);
@@ -75,6 +80,8 @@ test('kill -9 of the server: everybody is back within 5 s', { timeout: 120_000 }
   try {
     await a.seesVideo(1);
     await b.seesVideo(1);
+    const { pathname, hash } = new URL(link);
+    const address = pathname + hash;
     await server.kill();
     await a.until('the reconnecting banner', 5_000, () =>
       a.evaluate(() => Boolean(document.querySelector('[data-banner="reconnecting"]'))));
