@@ -1,6 +1,7 @@
 // The invitation link: https://HOST/c/CALL#SECRET. The fragment never leaves the
 // browser, so the server learns the call and not the secret.
 import { type Bytes, fromBase64Url, toBase64Url } from '../lib/bytes.ts';
+import { isLoopback } from '../lib/hosts.ts';
 
 /** Length of a call secret in bytes. */
 export const secretBytes = 32;
@@ -24,12 +25,17 @@ export function parseAddress(pathname: string, hash: string): Address {
   return { view: 'call', link: { call, secret } };
 }
 
-/** Reads a link that somebody pasted, for this server or another. Null: not a link of a call. */
+/**
+ * Reads a link that somebody pasted, for this server or another. Null: not a link of a
+ * call. The page behind it will see the secret, so it must not come over plain HTTP.
+ */
 export function parsePasted(text: string, here: string): URL | null {
   const trimmed = text.trim().replace(/^<|>$/g, '');
   if (!trimmed) return null;
   const url = parseUrl(trimmed, here) ?? parseUrl(`https://${trimmed}`, here);
-  return url && parseAddress(url.pathname, url.hash).view === 'call' ? url : null;
+  if (!url || parseAddress(url.pathname, url.hash).view !== 'call') return null;
+  if (!isLoopback(url.hostname)) url.protocol = 'https:';
+  return url;
 }
 
 function parseUrl(text: string, here: string): URL | null {

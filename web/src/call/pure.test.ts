@@ -42,6 +42,9 @@ describe('links', () => {
     expect(parsePasted(`  <${full}>\n`, here)?.href).toBe(full);
     expect(parsePasted(full.slice('https://'.length), here)?.href).toBe(full);
     expect(parsePasted(`/c/${callId}#${secretText}`, here)?.origin).toBe(here);
+    expect(parsePasted(full.replace('https', 'http'), here)?.href).toBe(full);
+    const local = `http://localhost:8080/c/${callId}#${secretText}`;
+    expect(parsePasted(local, here)?.href).toBe(local);
     for (const text of [
       '',
       'hello',

@@ -7,12 +7,13 @@ import { Core } from '../core/core.ts';
 import { LocalMedia } from '../devices/local.ts';
 import { realClock } from '../lib/clock.ts';
 import { codeOf } from '../lib/errors.ts';
+import { isLoopback } from '../lib/hosts.ts';
 import { openSettings, type Settings } from '../lib/settings.ts';
 import { type Readable, Store } from '../lib/store.ts';
 import { Signalling } from '../signalling/signalling.ts';
 import CoreWorker from '../workers/core.worker.ts?worker';
 import TransformWorker from '../workers/transform.worker.ts?worker';
-import { isLoopback, missingSupport } from './support.ts';
+import { missingSupport } from './support.ts';
 import { nameless } from './texts.ts';
 
 /** What is on screen. */

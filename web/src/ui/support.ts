@@ -11,8 +11,3 @@ export function missingSupport(scope: typeof globalThis): 'insecure' | 'unsuppor
   const has = needed.every((name) => name in scope) && scope.crypto?.subtle !== undefined;
   return has ? null : 'unsupported';
 }
-
-/** Hosts on which a test may skip the pre-join page. */
-export function isLoopback(hostname: string): boolean {
-  return hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d{1,3}){3}$/.test(hostname);
-}

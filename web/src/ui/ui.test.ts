@@ -1,12 +1,13 @@
 // The parts of the views that only calculate.
 import { describe, expect, it } from 'vitest';
+import { isLoopback } from '../lib/hosts.ts';
 import { openSettings, parseSettings } from '../lib/settings.ts';
 import { ago } from './format.ts';
 import { arrange, gridRects, maxOthers, type Rect, type Size } from './layout.ts';
 import { monogram } from './monogram.ts';
 import { shortcutOf, shortcuts } from './shortcuts.ts';
 import { pickShown } from './shown.ts';
-import { isLoopback, missingSupport } from './support.ts';
+import { missingSupport } from './support.ts';
 import { errorText } from './texts.ts';
 
 const desktop: Size = { width: 1240, height: 650 };
