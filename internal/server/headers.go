@@ -28,7 +28,7 @@ var securityHeaders = map[string]string{
 	"Referrer-Policy": "no-referrer",
 	"Permissions-Policy": "camera=(self), microphone=(self), display-capture=(self), speaker-selection=(self), " +
 		"fullscreen=(self), picture-in-picture=(self), autoplay=(self), screen-wake-lock=(self), clipboard-write=(self), " +
-		"geolocation=(), payment=(), usb=(), serial=(), hid=(), bluetooth=(), midi=(), accelerometer=(), gyroscope=(), magnetometer=()",
+		"geolocation=(), payment=(), usb=(), serial=(), hid=(), midi=(), accelerometer=(), gyroscope=(), magnetometer=()",
 	"Cross-Origin-Opener-Policy":   "same-origin",
 	"Cross-Origin-Resource-Policy": "same-origin",
 	"X-Content-Type-Options":       "nosniff",
