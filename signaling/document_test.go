@@ -26,6 +26,7 @@ func TestDocumentedLimits(t *testing.T) {
 		fmt.Sprintf("| WebSocket pings and pongs | %d per second, %d at once |", controlsPerSecond, controlBurst),
 		fmt.Sprintf("| requests without a reply yet | %d |", l.InFlight),
 		fmt.Sprintf("(`calls_per_device`) | %d to be in, and %d to hold as creator |", l.CallsPerDevice, l.CallsPerDevice),
+		fmt.Sprintf("| %d at once, one more every %.0f s | `rate_limited` |", l.CreateBurst, 1/l.CreatesPerSecond),
 		fmt.Sprintf("(`participants`) | %d a call, at most 1,024 |", l.Participants),
 		fmt.Sprintf("(`audio_slots`, `video_slots`) | %d and %d |", l.AudioSlots, l.VideoSlots),
 		fmt.Sprintf("(`payload_bytes`) | %d KiB, at most %d KiB |", l.PayloadBytes>>10, maxPayload>>10),
