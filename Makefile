@@ -65,9 +65,12 @@ FORCE:
 
 test: test-go test-web e2e ## every test: Go with the race detector, the page, real browsers
 
+# One package at a time: calls run against the clock, and a neighbour that
+# takes both cores of a small machine would be taken for a bad network.
 test-go: ## the Go tests, with the race detector
 	@scripts/ensure-tools
-	$(GO) test -race -timeout 15m ./...
+	$(GO) build -race ./...
+	$(GO) test -race -p 1 -timeout 15m ./...
 
 test-web: web/node_modules/.package-lock.json web/public/core.wasm web/public/wasm_exec.js ## the page's unit tests, and its core in Node
 	cd web && $(NPM) test --silent
