@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -120,7 +121,7 @@ func (r *Recorder) open(s *source, f Frame) error {
 		}
 	}
 	s.parts++
-	path := filepath.Join(r.dir, fileName(f, s.parts))
+	path := filepath.Join(r.dir, r.unused(fileName(f, s.parts)))
 	// O_EXCL: a recording must not overwrite another one.
 	out, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -134,6 +135,18 @@ func (r *Recorder) open(s *source, f Frame) error {
 	s.file, s.media = &File{Path: path, Codec: f.Codec}, media
 	r.files = append(r.files, s.file)
 	return nil
+}
+
+// unused makes a name that no file of this recording has. Participants choose their
+// names and the server their ids: both together must not end a recording. Some
+// file systems take Bob for bob.
+func (r *Recorder) unused(name string) string {
+	for n, plain := 2, name; ; n++ {
+		if !slices.ContainsFunc(r.files, func(f *File) bool { return strings.EqualFold(filepath.Base(f.Path), name) }) {
+			return name
+		}
+		name = fmt.Sprintf("%d-%s", n, plain)
+	}
 }
 
 // Close finishes all files. It goes on after an error and returns the first.

@@ -154,6 +154,26 @@ func TestFileCountIsBounded(t *testing.T) {
 	}
 }
 
+// Ids that begin alike and equal names are in the hands of others.
+func TestNamesakes(t *testing.T) {
+	f := patternFrames(t, codec.VP8)[0]
+	f.Name = "Bob"
+	g, h := f, f
+	g.Participant = f.Participant[:8] + "else"
+	h.Participant, h.Name = f.Participant[:8]+"third", "bob"
+	_, files := record(t, []Frame{f, g, h, f})
+	var got []string
+	for _, file := range files {
+		got = append(got, fmt.Sprintf("%s %d", filepath.Base(file.Path), file.Frames))
+	}
+	want := []string{
+		"Bob-AbCdEfGh-camera.vp8.ivf 2", "2-Bob-AbCdEfGh-camera.vp8.ivf 1", "3-bob-AbCdEfGh-camera.vp8.ivf 1",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
 func TestNothingIsOverwritten(t *testing.T) {
 	dir := t.TempDir()
 	f := patternFrames(t, codec.VP8)[0]
