@@ -1,6 +1,7 @@
 // The whole engine against a scripted server, an invented core, worker and peer.
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Core } from '../core/core.ts';
+import { SottoError } from '../lib/errors.ts';
 import type { Source } from '../protocol/messages.generated';
 import { encodeBytes } from '../protocol/validate';
 import { Signalling } from '../signalling/signalling.ts';
@@ -312,6 +313,22 @@ describe('people', () => {
       { participant: ids.ada, source: 'camera', max_width: 640, max_height: 480 },
       { participant: ids.ada, source: 'mic' },
     ]);
+  });
+});
+
+describe('a core that is gone', () => {
+  it('ends the call: nobody would renew the key when somebody leaves', async () => {
+    adaIsHere();
+    await join();
+    const before = core.call.bind(core);
+    core.call = async (method, ...args) => {
+      if (method === 'left') throw new SottoError('core_failed');
+      return before(method, ...args);
+    };
+    server.event('participant.left', { participant: ids.ada, reason: 'left' });
+    await clock.advance(10);
+    expect(call.state.get()).toMatchObject({ phase: 'failed', error: 'core_failed' });
+    expect(peers.at(-1)?.closed).toBe(true);
   });
 });
 

@@ -391,8 +391,13 @@ export class Call {
 
   #onEvent(event: ServerEvent): void {
     const generation = this.#generation;
-    void this.#serial.run(async () => {
+    const handled = this.#serial.run(async () => {
       if (generation === this.#generation && !this.#over) await this.#handle(event);
+    });
+    handled.catch((error: unknown) => {
+      if (codeOf(error) !== 'core_failed') throw error;
+      // Without the core, who leaves keeps the key that is in use: better no call.
+      this.#fail('core_failed');
     });
   }
 
