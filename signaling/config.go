@@ -101,6 +101,13 @@ func orDefault[T int | float64 | time.Duration](v *T, def T) {
 	}
 }
 
+// payloadFitting is the largest payload that a message has room for: what is in
+// hello's limits must not end with a connection closed for the other limit.
+func payloadFitting(messageBytes int) int {
+	const around = 256 // envelope, receiver, and some air
+	return (messageBytes - around) / 4 * 3
+}
+
 func (l *Limits) setDefaults() {
 	orDefault(&l.Connections, 8192)
 	orDefault(&l.ConnectionsPerIP, 256) // an office behind one address
@@ -118,7 +125,7 @@ func (l *Limits) setDefaults() {
 	orDefault(&l.Participants, 50)
 	orDefault(&l.AudioSlots, 16)
 	orDefault(&l.VideoSlots, 16)
-	orDefault(&l.PayloadBytes, 64<<10)
+	orDefault(&l.PayloadBytes, min(64<<10, max(1, payloadFitting(l.MessageBytes))))
 	orDefault(&l.Challenges, 4)
 	orDefault(&l.QueueMessages, 2048)
 	orDefault(&l.QueueBytes, 4<<20)

@@ -181,6 +181,18 @@ func TestTooBig(t *testing.T) {
 	}
 }
 
+// The largest payload of the limits must fit into the largest message of them.
+func TestPayloadsFitIntoMessages(t *testing.T) {
+	for _, size := range []int{0, 64 << 10} {
+		b := startServer(t, func(c *Config) { c.Limits.MessageBytes, c.Limits.PayloadBytes = size, 0 })
+		alice, bob, _ := b.pair()
+		alice.sendTo(bob, strings.Repeat("x", b.cfg.Limits.PayloadBytes))
+		if got := next[protocol.CallMessageEvent](bob); len(got.Payload) != b.cfg.Limits.PayloadBytes {
+			t.Errorf("messages of %d: a payload of %d bytes came as one of %d", size, b.cfg.Limits.PayloadBytes, len(got.Payload))
+		}
+	}
+}
+
 func TestDuplicateIDs(t *testing.T) {
 	b := startServer(t, func(c *Config) { c.Limits.InFlight = 3 })
 	alice, _, _ := b.pair()
