@@ -125,6 +125,8 @@ func TestErrors(t *testing.T) {
 		{name: "listen", args: []string{"--listen=8443"}, want: []string{"listen", "HOST:PORT"}},
 		{name: "port", args: []string{"--listen=:84430"}, want: []string{"listen", "84430", "65535"}},
 		{name: "metrics address", args: []string{"--metrics-listen=on"}, want: []string{"metrics-listen", "HOST:PORT", "off"}},
+		{name: "slots together", args: []string{"--audio-slots=64", "--video-slots=65"}, want: []string{"video-slots", "at most 128"}},
+		{name: "public url without the TLS there is", args: []string{"--public-url=http://a"}, want: []string{"public-url", "https"}},
 		{name: "public url with path", args: []string{"--public-url=https://a/b"}, want: []string{"public-url", "https://HOST"}},
 		{name: "origin", args: []string{"--allowed-origin=a.example"}, want: []string{"allowed-origin", "https://HOST"}},
 		{name: "store", args: []string{"--store=mysql://x"}, want: []string{"store", "sqlite:FILE"}},

@@ -41,6 +41,9 @@ func (c *Config) source(option string) string {
 	}
 }
 
+// maxSlots is how many receive sections of an offer the media plane reads.
+const maxSlots = 128
+
 // validate checks what the types alone do not say. The ranges are there to
 // catch slips (a rate of 0, a port of 84430), not to second-guess operators.
 func (c *Config) validate() error {
@@ -63,6 +66,9 @@ func (c *Config) validate() error {
 		if b.value < b.min || b.value > b.max {
 			return c.fail(b.option, "%d is outside %d to %d", b.value, b.min, b.max)
 		}
+	}
+	if sum := c.AudioSlots + c.VideoSlots; sum > maxSlots {
+		return c.fail("video-slots", "%d with audio-slots makes %d: at most %d together", c.VideoSlots, sum, maxSlots)
 	}
 	for _, b := range []durationBound{
 		{"shutdown-delay", c.ShutdownDelay, 0, time.Hour},
@@ -108,6 +114,9 @@ func (c *Config) validateNetwork() error {
 		if err := checkOrigin(c.PublicURL); err != nil {
 			return c.fail("public-url", "%v", err)
 		}
+	}
+	if strings.HasPrefix(c.PublicURL, "http:") && c.TLSMode() != TLSOff {
+		return c.fail("public-url", "%q is not what a server with TLS is reached by: want https", c.PublicURL)
 	}
 	for _, o := range c.Origins {
 		if err := checkOrigin(o); err != nil {

@@ -374,7 +374,7 @@ func TestEveryAcceptedLimitStarts(t *testing.T) {
 	start(t, "--max-connections=1", "--max-connections-per-ip=1", "--max-participants=2", "--max-calls-per-device=1",
 		"--max-message-bytes=65536", "--message-rate=1", "--message-burst=1", "--audio-slots=1", "--video-slots=1", "--resume-window=1s")
 	start(t, "--max-connections=1048576", "--max-connections-per-ip=1048576", "--max-participants=1024", "--max-calls-per-device=10000",
-		"--max-message-bytes=16777216", "--message-rate=100000", "--message-burst=100000", "--audio-slots=100", "--video-slots=100", "--resume-window=10m")
+		"--max-message-bytes=16777216", "--message-rate=100000", "--message-burst=100000", "--audio-slots=28", "--video-slots=100", "--resume-window=10m")
 }
 
 func TestURL(t *testing.T) {
