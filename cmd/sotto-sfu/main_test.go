@@ -158,6 +158,14 @@ func TestServesAndStops(t *testing.T) {
 	}
 }
 
+func TestHangupStopsInOrder(t *testing.T) {
+	p := launch(t, local(t.TempDir())...)
+	p.signal(t, syscall.SIGHUP)
+	if exit := p.wait(t); exit != exitOK {
+		t.Errorf("exit code %d after SIGHUP: %s", exit, p.logged())
+	}
+}
+
 // TestRefusals runs the binary into every error that an operator can make.
 func TestRefusals(t *testing.T) {
 	tcp, err := net.Listen("tcp", "127.0.0.1:0")

@@ -14,12 +14,15 @@ import (
 	"github.com/sotto-sfu/sotto/internal/server"
 )
 
-// serve runs until SIGTERM or SIGINT, then stops in order. A second signal
+// serve runs until SIGTERM, SIGINT or SIGHUP (the terminal is gone), then stops in order. A second signal
 // ends the process at once, as the shell expects.
 func serve(cfg *config.Config) error {
 	log := newLogger(os.Stderr, cfg.LogLevel, cfg.LogFormat)
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
+	if !signal.Ignored(syscall.SIGHUP) { // as under nohup
+		signal.Notify(signals, syscall.SIGHUP)
+	}
 
 	srv, err := server.Start(context.Background(), &cfg.Options, server.Deps{Logger: log})
 	if err != nil {
