@@ -112,10 +112,7 @@ func validateExternalList(c *commit) error {
 	if len(psks) > MaxPSKs {
 		return ErrTooManyPSKs
 	}
-	if c.path == nil {
-		return fmt.Errorf("%w: external commit", ErrPathRequired)
-	}
-	return nil
+	return nil // that there is a path was checked when its leaf verified the signature
 }
 
 // checkProposal does the checks of §12.1 for one proposal in the current epoch.

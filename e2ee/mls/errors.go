@@ -3,6 +3,7 @@ package mls
 import (
 	"errors"
 
+	"github.com/sotto-sfu/sotto/e2ee/mls/internal/suite"
 	"github.com/sotto-sfu/sotto/e2ee/mls/internal/wire"
 )
 
@@ -102,6 +103,7 @@ var (
 // Errors of using a group.
 var (
 	ErrConfig           = errors.New("mls: configuration is incomplete")
+	ErrSigner           = suite.ErrSigner // the signer's key is not of the ciphersuite's kind
 	ErrRemoved          = errors.New("mls: we were removed from this group")
 	ErrPendingCommit    = errors.New("mls: a commit is pending")
 	ErrStalePending     = errors.New("mls: pending commit does not belong to the current epoch")

@@ -157,7 +157,7 @@ func TestConfig(t *testing.T) {
 		change(&cfg)
 		if _, err := NewGroup(&cfg, GroupOptions{CipherSuite: X25519AES128}, testNow); err == nil {
 			t.Errorf("%s: accepted", name)
-		} else if name != "wrong signer" && !errors.Is(err, ErrConfig) {
+		} else if want := map[bool]error{true: ErrSigner, false: ErrConfig}[name == "wrong signer"]; !errors.Is(err, want) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -293,6 +293,20 @@ func TestProposalsByHand(t *testing.T) {
 		_, err := g.GroupInfo(GroupInfoOptions{RatchetTree: true, Extensions: []Extension{{Type: ExtensionRatchetTree}}})
 		return err
 	})
+	usePSK := CommitOptions{Proposals: []Proposal{UsePSK([]byte("x"))}}
+	for name, psk := range map[string]func(PreSharedKeyID) ([]byte, error){
+		"no lookup":    nil,
+		"lookup fails": func(PreSharedKeyID) ([]byte, error) { return []byte("key"), errNoRandomness },
+		"not there":    func(PreSharedKeyID) ([]byte, error) { return nil, nil },
+	} {
+		m[0].cfg.PSK = psk
+		t.Run(name, func(t *testing.T) {
+			untouched(t, g, ErrUnknownPSK, func() error { _, err := g.Commit(usePSK, testNow); return err })
+		})
+	}
+	wrong := LeafUpdate{Signer: newSigner(t, P256AES128)}
+	untouched(t, g, ErrSigner, func() error { _, err := g.Commit(CommitOptions{Leaf: wrong}, testNow); return err })
+	untouched(t, g, ErrSigner, func() error { _, err := g.ProposeUpdate(wrong, testNow); return err })
 	m[0].cfg.CheckCommit = func(*CommitInfo) error { return errIdentityChanged }
 	untouched(t, g, ErrCommitRejected, func() error { _, err := g.Commit(CommitOptions{}, testNow); return err })
 }

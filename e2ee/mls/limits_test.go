@@ -154,6 +154,11 @@ func TestTreeLimit(t *testing.T) {
 	if tree.size() != MaxLeaves {
 		t.Fatalf("%d leaves", tree.size())
 	}
+	p := AddMember(newClient(t, X25519AES128, "d").keyPackage().public)
+	g := &Group{suite: tree.suite, tree: tree, own: noLeaf}
+	if _, err := g.apply([]resolvedProposal{{Proposal: &p}}); !errors.Is(err, ErrTooManyLeaves) {
+		t.Fatalf("applying an add: %v", err)
+	}
 }
 
 func TestSendingLimits(t *testing.T) {

@@ -2,6 +2,7 @@ package mls
 
 import (
 	"bytes"
+	"fmt"
 	"slices"
 
 	"github.com/sotto-sfu/sotto/e2ee/mls/internal/treemath"
@@ -34,6 +35,15 @@ func externalCommitNegatives() []negative {
 		{"§12.2", "external commit with group context extensions", ErrExternalCommitProposals, with(one(SetExtensions(nil)))},
 		{"§12.2", "external commit with a reinit", ErrExternalCommitProposals, with(one(Proposal{Type: ProposalReInit, ReInit: &ReInit{Version: MLS10}}))},
 		{"§12.2", "external commit with one PSK twice", ErrDuplicatePSK, with(func(*arena) []Proposal { return []Proposal{pskOf(32), pskOf(32)} })},
+		{"§12.2", "external commit with more PSKs than allowed", ErrTooManyPSKs, with(func(*arena) []Proposal {
+			var list []Proposal
+			for i := range MaxPSKs + 1 {
+				p := UsePSK([]byte(fmt.Sprint(i)))
+				p.PSK.Nonce = make([]byte, 32)
+				list = append(list, p)
+			}
+			return list
+		})},
 		{"§12.1.4", "external commit with a short PSK nonce", ErrPSKNonce, with(one(pskOf(4)))},
 		{"§12.1.3", "external commit removes a blank leaf", ErrRemoveBlank, with(one(RemoveMember(3)))},
 		{"§12.4.2", "external commit with a PSK we do not have", ErrUnknownPSK, external(func(w *arena) forgery {
