@@ -49,7 +49,7 @@ const firefoxPreferences = {
 let chromiumBrowser;
 let firefoxBrowser;
 
-async function newChromiumPage({ viewport, colorScheme }) {
+async function newChromiumPage({ viewport, colorScheme, init }) {
   chromiumBrowser ??= await chromium.launch({
     executablePath: find('SOTTO_CHROMIUM', ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome']),
     args: chromiumArguments,
@@ -61,12 +61,12 @@ async function newChromiumPage({ viewport, colorScheme }) {
     colorScheme,
     permissions: ['camera', 'microphone', 'clipboard-read', 'clipboard-write'],
   });
-  await context.addInitScript(inpage.observe);
+  for (const script of [inpage.observe, ...init]) await context.addInitScript(script);
   const page = await context.newPage();
   return { page, close: () => context.close() };
 }
 
-async function newFirefoxPage({ viewport }) {
+async function newFirefoxPage({ viewport, init }) {
   firefoxBrowser ??= await puppeteer.launch({
     browser: 'firefox',
     executablePath: find('SOTTO_FIREFOX', ['/usr/bin/firefox-esr', '/usr/bin/firefox']),
@@ -77,7 +77,7 @@ async function newFirefoxPage({ viewport }) {
   const context = await firefoxBrowser.createBrowserContext();
   const page = await context.newPage();
   await page.setViewport(viewport);
-  await page.evaluateOnNewDocument(inpage.observe);
+  for (const script of [inpage.observe, ...init]) await page.evaluateOnNewDocument(script);
   return { page, close: () => context.close() };
 }
 
@@ -88,12 +88,12 @@ export async function closeBrowsers() {
 
 /** One person at one browser. */
 export class Person {
-  static async open(kind, url, { name = kind, viewport = { width: 1280, height: 800 }, colorScheme = 'light' } = {}) {
+  static async open(kind, url, { name = kind, viewport = { width: 1280, height: 800 }, colorScheme = 'light', init = [] } = {}) {
     const person = new Person();
     person.kind = kind;
     person.name = name;
     person.console = [];
-    const opened = await (kind === 'firefox' ? newFirefoxPage : newChromiumPage)({ viewport, colorScheme });
+    const opened = await (kind === 'firefox' ? newFirefoxPage : newChromiumPage)({ viewport, colorScheme, init });
     Object.assign(person, opened);
     person.page.on('console', (message) => person.console.push(`${message.type()}: ${message.text()}`));
     person.requests = [];

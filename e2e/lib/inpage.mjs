@@ -49,6 +49,16 @@ export function observe() {
   window.addEventListener('unhandledrejection', (event) => window.__errors.push(String(event.reason)));
 }
 
+/** Before the page loads: as if a firewall let no UDP through. The browser hears
+ * of no UDP candidate of the server's, so that only ICE-TCP is left. */
+export function noUdp() {
+  const set = RTCPeerConnection.prototype.setRemoteDescription;
+  RTCPeerConnection.prototype.setRemoteDescription = function (description) {
+    const sdp = description.sdp.replace(/^a=candidate:\S+ \d+ udp .*\r\n/gim, '');
+    return set.call(this, { type: description.type, sdp });
+  };
+}
+
 /** The tiles as a person sees them. */
 export function tiles() {
   return [...document.querySelectorAll('[data-tile]')].map((tile) => {

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { closeBrowsers, join, joinCall, Person, startCall } from '../lib/browsers.mjs';
+import * as inpage from '../lib/inpage.mjs';
 import { Server } from '../lib/server.mjs';
 import { median } from '../lib/until.mjs';
 
@@ -42,6 +43,22 @@ test('a late joiner sees video at once', { timeout: 120_000 }, async (t) => {
 });
 
 for (const kind of ['chromium', 'firefox']) {
+  test(`${kind}: where UDP is blocked, media takes the TCP port`, { timeout: 60_000 }, async () => {
+    const { person: a, link } = await startCall('chromium', server.url, { name: 'a' });
+    const b = await joinCall(kind, link, { name: 'b', init: [inpage.noUdp] });
+    try {
+      await a.seesVideo(1);
+      await b.seesVideo(1);
+      const pairs = (await b.rtp()).pair.filter((one) => one.protocol);
+      assert.ok(pairs.length > 0 && pairs.every((one) => one.protocol === 'tcp'), JSON.stringify(pairs));
+      assert.ok(pairs.every((one) => one.port === server.port), 'the same port as HTTPS');
+      assert.equal((await b.counters()).failures, 0);
+    } finally {
+      await a.close();
+      await b.close();
+    }
+  });
+
   test(`${kind}: the WebSocket is cut, media goes on, the session resumes`, { timeout: 120_000 }, async () => {
     const { person: a, link } = await startCall('chromium', server.url, { name: 'a' });
     const b = await joinCall(kind, link, { name: 'b' });
