@@ -114,6 +114,11 @@ export class Person {
     return this.evaluate(inpage.rtp);
   }
 
+  /** As rtp(), once there is something to say. */
+  stats() {
+    return this.until('statistics', 10_000, () => this.rtp());
+  }
+
   counters() {
     return this.evaluate(inpage.counters);
   }
@@ -170,7 +175,7 @@ export class Person {
 
   /** Frames decoded and audio energy, summed over all slots. */
   async received() {
-    const stats = await this.rtp();
+    const stats = await this.stats();
     const video = stats.inbound.filter((one) => one.kind === 'video');
     const audio = stats.inbound.filter((one) => one.kind === 'audio');
     return {

@@ -77,11 +77,15 @@ export function tiles() {
   });
 }
 
-/** What the browser's own statistics say of the newest peer connection. */
+/** What the browser's own statistics say of the newest peer connection; null
+ * if there is none just now. */
 export async function rtp() {
   const pc = window.__pcs.filter((one) => one.connectionState !== 'closed').at(-1);
   if (!pc) return null;
-  const report = await pc.getStats();
+  // Firefox never settles getStats() of a connection that is closed meanwhile.
+  const late = new Promise((resolve) => setTimeout(resolve, 1000, null));
+  const report = await Promise.race([pc.getStats(), late]);
+  if (!report) return null;
   const all = [...report.values()];
   const codec = (id) => all.find((one) => one.id === id)?.mimeType ?? '';
   const pick = (one) => ({

@@ -224,7 +224,7 @@ test('a wrong key shows nothing and sounds like nothing', { timeout: 90_000 }, a
       await person.until('failures to be counted', 10_000, async () => (await person.counters()).failures > 50);
       // Sound and picture share the failures, and the browser's statistics lag.
       await person.until('packets to arrive', 5_000, async () =>
-        (await person.rtp()).inbound.reduce((sum, one) => sum + one.packets, 0) > 50);
+        (await person.stats()).inbound.reduce((sum, one) => sum + one.packets, 0) > 50);
       const { frames, energy } = await person.received();
       assert.equal(frames, 0, 'not one frame was decoded');
       assert.ok(energy < 1e-6, `silence, not noise: energy ${energy}`);
