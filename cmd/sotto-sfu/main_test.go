@@ -100,6 +100,24 @@ func (p *process) signal(t *testing.T, s os.Signal) {
 	}
 }
 
+// insist repeats a signal until the process is gone: one that comes right after
+// another counts as its echo.
+func (p *process) insist(t *testing.T, s os.Signal) (exit int) {
+	t.Helper()
+	again := time.NewTicker(20 * time.Millisecond)
+	defer again.Stop()
+	for deadline := time.After(patience); ; {
+		select {
+		case <-p.exited:
+			return p.cmd.ProcessState.ExitCode()
+		case <-again.C:
+			_ = p.cmd.Process.Signal(s)
+		case <-deadline:
+			t.Fatalf("still running: %s", p.logged())
+		}
+	}
+}
+
 func (p *process) wait(t *testing.T) (exit int) {
 	t.Helper()
 	select {
@@ -295,9 +313,19 @@ func TestShutdownIsAnnounced(t *testing.T) {
 	if status, _ := p.get(t, "/healthz"); status != 200 {
 		t.Errorf("/healthz: %d while stopping", status)
 	}
-	p.signal(t, syscall.SIGINT)
-	if exit := p.wait(t); exit != exitFailure {
+	if exit := p.insist(t, syscall.SIGINT); exit != exitFailure {
 		t.Errorf("exit code %d after the second signal", exit)
+	}
+}
+
+// TestEchoedSignal sends what a wrapper that signals the process and its group
+// sends: the same wish twice. It is one wish, and the stop stays orderly.
+func TestEchoedSignal(t *testing.T) {
+	p := launch(t, local(t.TempDir())...)
+	p.signal(t, syscall.SIGTERM)
+	_ = p.cmd.Process.Signal(syscall.SIGTERM) // may have ended already
+	if exit := p.wait(t); exit != exitOK {
+		t.Errorf("exit code %d: %s", exit, p.logged())
 	}
 }
 

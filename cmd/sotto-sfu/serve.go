@@ -8,11 +8,16 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/sotto-sfu/sotto/internal/buildinfo"
 	"github.com/sotto-sfu/sotto/internal/config"
 	"github.com/sotto-sfu/sotto/internal/server"
 )
+
+// signalEcho is how long the same wish may arrive twice: wrappers such as
+// timeout(1) signal the process and its group, microseconds apart.
+const signalEcho = 200 * time.Millisecond
 
 // serve runs until SIGTERM, SIGINT or SIGHUP (the terminal is gone), then stops in order. A second signal
 // ends the process at once, as the shell expects.
@@ -38,11 +43,15 @@ func serve(cfg *config.Config) error {
 	case failure = <-srv.Failed():
 		log.Error("stopping", "error", failure)
 	}
-	go func() {
-		<-signals
-		log.Warn("second signal: ending at once")
-		os.Exit(exitFailure)
-	}()
+	go func(first time.Time) {
+		for range signals {
+			if time.Since(first) < signalEcho {
+				continue
+			}
+			log.Warn("second signal: ending at once")
+			os.Exit(exitFailure)
+		}
+	}(time.Now())
 
 	ctx, cancel := context.WithTimeout(context.Background(), cfg.ShutdownDelay+cfg.ShutdownTimeout)
 	defer cancel()

@@ -69,7 +69,6 @@ export class App {
     addEventListener('online', () => this.#callNow()?.poke());
     for (const type of ['pointerdown', 'keydown'] as const) addEventListener(type, () => this.local.resume());
     this.#route();
-    if (query.get('autojoin') === '1' && isLoopback(location.hostname)) void this.#autojoin();
   }
 
   /** Makes a new call and goes to its pre-join page. */
@@ -174,17 +173,6 @@ export class App {
   #showPrejoin(link: Link, founder: boolean): void {
     this.#view.set({ name: 'prejoin', link, founder, call: null });
     void this.local.start();
-  }
-
-  async #autojoin(): Promise<void> {
-    await this.local.start();
-    const stop = this.#view.subscribe((view) => {
-      if (view.name !== 'prejoin' || !view.call) return;
-      queueMicrotask(() => {
-        stop();
-        this.join();
-      });
-    });
   }
 
   // ---- the call
