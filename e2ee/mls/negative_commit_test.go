@@ -248,6 +248,17 @@ func commitNegatives() []negative {
 			w.alice.cfg.Handshakes = HandshakesPublic
 			return forgery{private: true}
 		})},
+		{"§12.4", "our own public proposal comes back", ErrOwnMessage, func(w *arena) func() error {
+			w.alice.cfg.Handshakes = HandshakesPublic
+			return w.victim(w.alice.propose(RemoveMember(2)))
+		}},
+		{"§12.1.8", "external sender sends a commit", ErrSender, func(w *arena) func() error {
+			w.allowExternal(w.joiner)
+			return w.victim(w.mallory.forge(forgery{
+				content: func(c *authenticatedContent) { c.content.sender = Sender{Type: SenderExternal} },
+				signer:  w.joiner.cfg.Signer,
+			}))
+		}},
 		{"§12.4", "our own commit comes back", ErrOwnMessage, func(w *arena) func() error {
 			p := must(w.alice.group.Commit(CommitOptions{}, testNow))
 			p.State()

@@ -279,6 +279,14 @@ func treeNegatives() []negative {
 				})})
 			}})
 		}},
+		{"§12.4.3.1", "parent with a key of low order", ErrPublicKey, func(w *arena) func() error {
+			g := w.flat()
+			return w.join(g, introduction{tree: func(t *ratchetTree) {
+				p := must(t.createPath(w.host.cfg.Rand, 0, t.leaf(0), w.host.cfg.Signer, g.context.groupID))
+				hash := t.setPath(p.steps, [][]byte{make([]byte, 32), t.nodes[p.steps[1].node].parent.encryptionKey})
+				t.set(treemath.Leaf(0), node{leaf: p.leaf.change(g, 0, w.host.cfg.Signer, func(l *LeafNode) { l.ParentHash = hash })})
+			}})
+		}},
 		{"§12.4.3.1", "our leaf is not in the tree", ErrLeafNotFound, func(w *arena) func() error {
 			return w.joinFlat(introduction{tree: func(t *ratchetTree) { t.set(treemath.Leaf(2), node{}); t.truncate() }})
 		}},
