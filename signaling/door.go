@@ -4,6 +4,8 @@ import (
 	"net/netip"
 	"sync"
 	"time"
+
+	"github.com/sotto-sfu/sotto/internal/ipgroup"
 )
 
 // maxFounders is from how many addresses on those are forgotten that have not
@@ -38,7 +40,7 @@ func newDoor(l Limits) *door {
 func (d *door) create(ip netip.Addr, now time.Time) (wait time.Duration, ok bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	key := origin(ip)
+	key := ipgroup.Of(ip)
 	b := d.founders[key]
 	if b == nil {
 		if len(d.founders) >= d.tidyAt {
@@ -56,25 +58,11 @@ func (d *door) create(ip netip.Addr, now time.Time) (wait time.Duration, ok bool
 	return b.take(1, now)
 }
 
-// origin is what counts as one address: an IPv4 address, or the IPv6 /64 that
-// one household or machine commonly has to itself.
-func origin(ip netip.Addr) netip.Prefix {
-	bits := 32
-	if ip.Is6() {
-		bits = 64
-	}
-	p, err := ip.Prefix(bits)
-	if err != nil { // the zero address: all unknown ones count as one
-		return netip.Prefix{}
-	}
-	return p
-}
-
 // enter lets a connection in if there is room; a true needs a leave.
 func (d *door) enter(ip netip.Addr) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	key := origin(ip)
+	key := ipgroup.Of(ip)
 	if d.open >= d.limit || d.byIP[key] >= d.limitPerIP {
 		return false
 	}
@@ -86,7 +74,7 @@ func (d *door) enter(ip netip.Addr) bool {
 func (d *door) leave(ip netip.Addr) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	key := origin(ip)
+	key := ipgroup.Of(ip)
 	d.open--
 	if d.byIP[key]--; d.byIP[key] == 0 {
 		delete(d.byIP, key)

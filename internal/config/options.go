@@ -33,7 +33,7 @@ type Options struct {
 	ShutdownTimeout time.Duration `group:"Operation" default:"10s" placeholder:"TIME" help:"How long an orderly stop may take after that."`
 
 	MaxConnections      int           `group:"Limits" default:"8192" placeholder:"N" help:"Open TCP connections."`
-	MaxConnectionsPerIP int           `group:"Limits" name:"max-connections-per-ip" default:"256" placeholder:"N" help:"Open WebSockets from one IPv4 address or IPv6 /64."`
+	MaxConnectionsPerIP int           `group:"Limits" name:"max-connections-per-ip" default:"256" placeholder:"N" help:"Open WebSockets from one IPv4 address or IPv6 /64; four times as many TCP connections."`
 	MaxParticipants     int           `group:"Limits" default:"50" placeholder:"N" help:"Participants per call."`
 	MaxCallsPerDevice   int           `group:"Limits" default:"8" placeholder:"N" help:"Calls one device may be in, and may hold open as creator."`
 	MaxMessageBytes     int           `group:"Limits" default:"262144" placeholder:"BYTES" help:"Largest WebSocket message."`

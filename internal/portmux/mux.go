@@ -5,9 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/sotto-sfu/sotto/internal/ipgroup"
 )
 
 // Config bounds a Mux.
@@ -20,6 +23,12 @@ type Config struct {
 	// MaxOpen is how many connections may be open in all; further ones are
 	// closed at once. 0: 8192.
 	MaxOpen int
+	// MaxOpenPerIP is how many of them one address may have, as ipgroup groups
+	// addresses. 0: no limit.
+	MaxOpenPerIP int
+	// Exempt names addresses without that limit, such as reverse proxies that
+	// many people come through. Nil: none.
+	Exempt func(netip.Addr) bool
 }
 
 // Stats counts connections since the start.
@@ -27,7 +36,7 @@ type Stats struct {
 	Open     int64              // now
 	Accepted map[Protocol]int64 // handed to a listener; Unknown: closed for its first byte
 	Silent   int64              // closed for sending nothing in time
-	Crowded  int64              // closed because MaxWaiting or MaxOpen was reached
+	Crowded  int64              // closed because MaxWaiting, MaxOpen or MaxOpenPerIP was reached
 }
 
 // Mux shares one listener. Make it with New, take its three listeners, then
@@ -45,6 +54,10 @@ type Mux struct {
 	closed  bool
 	waiting *list.List // of *conn, the longest waiting first
 	wg      sync.WaitGroup
+
+	// perIP has a lock of its own: connections are closed under the other one.
+	perIPLock sync.Mutex
+	perIP     map[netip.Prefix]int // open connections, where there is a limit
 }
 
 // New makes a Mux over base, which it then owns.
@@ -58,7 +71,7 @@ func New(base net.Listener, cfg Config) *Mux {
 	if cfg.MaxOpen == 0 {
 		cfg.MaxOpen = 8192
 	}
-	m := &Mux{base: base, cfg: cfg, waiting: list.New()}
+	m := &Mux{base: base, cfg: cfg, waiting: list.New(), perIP: make(map[netip.Prefix]int)}
 	for _, p := range []Protocol{TLS, HTTP, ICE} {
 		m.listeners[p] = newListener(base.Addr())
 	}
@@ -105,13 +118,13 @@ func (m *Mux) Serve() error {
 
 // admit starts sorting a connection, if there is room.
 func (m *Mux) admit(nc net.Conn) {
-	if m.open.Add(1) > int64(m.cfg.MaxOpen) {
-		m.open.Add(-1)
+	leave, ok := m.count(nc.RemoteAddr())
+	if !ok {
 		m.crowded.Add(1)
 		_ = nc.Close()
 		return
 	}
-	c := &conn{Conn: nc, onClose: func() { m.open.Add(-1) }}
+	c := &conn{Conn: nc, onClose: leave}
 	place, ok := m.enter(c)
 	if !ok {
 		_ = c.Close()
@@ -122,6 +135,37 @@ func (m *Mux) admit(nc net.Conn) {
 		defer m.leave(place)
 		m.sort(c)
 	}()
+}
+
+// count takes a place for a connection from an address; leave gives it back.
+func (m *Mux) count(from net.Addr) (leave func(), ok bool) {
+	if m.open.Add(1) > int64(m.cfg.MaxOpen) {
+		m.open.Add(-1)
+		return nil, false
+	}
+	var ip netip.Addr
+	if tcp, isTCP := from.(*net.TCPAddr); isTCP {
+		ip = tcp.AddrPort().Addr().Unmap()
+	}
+	if m.cfg.MaxOpenPerIP == 0 || m.cfg.Exempt != nil && m.cfg.Exempt(ip) {
+		return func() { m.open.Add(-1) }, true
+	}
+	group := ipgroup.Of(ip)
+	m.perIPLock.Lock()
+	defer m.perIPLock.Unlock()
+	if m.perIP[group] >= m.cfg.MaxOpenPerIP {
+		m.open.Add(-1)
+		return nil, false
+	}
+	m.perIP[group]++
+	return func() {
+		m.open.Add(-1)
+		m.perIPLock.Lock()
+		defer m.perIPLock.Unlock()
+		if m.perIP[group]--; m.perIP[group] == 0 {
+			delete(m.perIP, group)
+		}
+	}, true
 }
 
 // enter puts c among the waiting, closing the one that has waited longest if

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/netip"
 	"sync"
 	"testing"
 	"time"
@@ -179,6 +180,43 @@ func TestCrowd(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = other.Close()
+}
+
+// TestMaxOpenPerIP fills an address's share, and checks that a place is given
+// back by whoever closes, also to one crowded out of the waiting.
+func TestMaxOpenPerIP(t *testing.T) {
+	m := start(t, Config{FirstByte: time.Minute, MaxWaiting: 1, MaxOpenPerIP: 2})
+	first := dial(t, m)
+	waitFor(t, "the first to be in", func() bool { return m.Stats().Open == 1 })
+	send(t, first, "GET")
+	served, err := m.Listener(HTTP).Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	second := dial(t, m)
+	waitFor(t, "the second to be in", func() bool { return m.Stats().Open == 2 })
+	gone(t, dial(t, m))
+	if s := m.Stats(); s.Open != 2 || s.Crowded != 1 {
+		t.Errorf("%d open, %d crowded; want 2 and 1", s.Open, s.Crowded)
+	}
+	_ = served.Close()
+	third := dial(t, m) // takes the place of the first, and the waiting one's in the queue
+	gone(t, second)
+	waitFor(t, "one to be left", func() bool { return m.Stats().Open == 1 })
+	_ = third.Close()
+	waitFor(t, "nothing to be counted", func() bool {
+		m.perIPLock.Lock()
+		defer m.perIPLock.Unlock()
+		return len(m.perIP) == 0
+	})
+}
+
+func TestMaxOpenPerIPExempt(t *testing.T) {
+	m := start(t, Config{MaxOpenPerIP: 1, Exempt: netip.Addr.IsLoopback})
+	for i := range 3 {
+		dial(t, m)
+		waitFor(t, "each to be in", func() bool { return m.Stats().Open == int64(i+1) })
+	}
 }
 
 func TestMaxOpen(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/sotto-sfu/sotto/internal/config"
+	"github.com/sotto-sfu/sotto/internal/portmux"
 )
 
 // proxies believes the proxies that the operator named, and nobody else.
@@ -58,4 +59,19 @@ func peerIP(r *http.Request) netip.Addr {
 		return netip.Addr{}
 	}
 	return ap.Addr().Unmap().WithZone("")
+}
+
+// socketsPerClient is how many TCP connections a person's client may have
+// beside each WebSocket: pages load over a few, media may need one.
+const socketsPerClient = 4
+
+// portLimits bounds the TCP port. Loopback and trusted proxies, behind which
+// everybody may be, have no limit of their own there.
+func (s *Server) portLimits() portmux.Config {
+	p := newProxies(&s.cfg)
+	return portmux.Config{
+		MaxOpen:      s.cfg.MaxConnections,
+		MaxOpenPerIP: socketsPerClient * s.cfg.MaxConnectionsPerIP,
+		Exempt:       func(ip netip.Addr) bool { return ip.IsLoopback() || p.trusts(ip) },
+	}
 }

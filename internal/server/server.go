@@ -92,7 +92,7 @@ func Start(ctx context.Context, cfg *config.Options, deps Deps) (_ *Server, err 
 			return nil, err
 		}
 	}
-	s.mux = portmux.New(s.tcp, portmux.Config{MaxOpen: cfg.MaxConnections})
+	s.mux = portmux.New(s.tcp, s.portLimits())
 	if err := s.openParts(ctx, deps); err != nil {
 		return nil, err
 	}
