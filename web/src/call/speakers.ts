@@ -1,6 +1,5 @@
 // Who is speaking, from audio levels. Levels are not authenticated: they move a
 // ring around a tile and nothing else.
-import type { Ownership } from './owners.ts';
 
 /** Speech is above this, on a linear scale of 0 to 1; room noise is mostly below. */
 const onLevel = 0.015;
@@ -51,16 +50,4 @@ export class Speakers {
   private snapshot(): string | null {
     return this.#active;
   }
-}
-
-/** How loud everybody is whose microphone is proven to be theirs; `self` is null while our own is off. */
-export function levelsOf(owners: readonly Ownership[], self: number | null): Map<string, number> {
-  const levels = new Map<string, number>();
-  if (self !== null) levels.set('self', self);
-  for (const { slot, participant, source } of owners) {
-    if (source !== 'mic') continue;
-    const level = slot.receiver.getSynchronizationSources()[0]?.audioLevel;
-    if (level !== undefined) levels.set(participant, level);
-  }
-  return levels;
 }
