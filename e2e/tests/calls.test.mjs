@@ -63,11 +63,11 @@ async function pair(kindA, kindB, codec, shot) {
 }
 
 for (const codec of ['vp8', 'vp9', 'av1']) {
-  test(`Chromium and Chromium, ${codec}`, { timeout: 90_000 }, () =>
+  test(`Chromium and Chromium, ${codec}`, { timeout: 240_000 }, () =>
     pair('chromium', 'chromium', codec, `call-chromium-chromium-${codec}`));
 }
 for (const codec of ['vp8', 'vp9', 'av1']) {
-  test(`Chromium and Firefox, ${codec}`, { timeout: 120_000 }, async (t) => {
+  test(`Chromium and Firefox, ${codec}`, { timeout: 240_000 }, async (t) => {
     if (codec === 'av1') {
       // Firefox decodes AV1 but not every build encodes it: each side then sends what it can.
       return pair('chromium', 'firefox', null, 'call-chromium-firefox-default');
@@ -75,10 +75,10 @@ for (const codec of ['vp8', 'vp9', 'av1']) {
     return pair('chromium', 'firefox', codec, `call-chromium-firefox-${codec}`);
   });
 }
-test('Firefox and Firefox', { timeout: 120_000 }, () => pair('firefox', 'firefox', 'vp8', 'call-firefox-firefox'));
+test('Firefox and Firefox', { timeout: 240_000 }, () => pair('firefox', 'firefox', 'vp8', 'call-firefox-firefox'));
 
 for (const codec of ['vp8', 'vp9', 'av1']) {
-  test(`Chromium and the native client, ${codec}`, { timeout: 90_000 }, async () => {
+  test(`Chromium and the native client, ${codec}`, { timeout: 240_000 }, async () => {
     const record = mkdtempSync(path.join(tmpdir(), 'sotto-record-'));
     const { person, link } = await startCall('chromium', server.url, { name: 'browser', query: `?codec=${codec}` });
     const native = nativeCall(link, [
@@ -102,7 +102,7 @@ for (const codec of ['vp8', 'vp9', 'av1']) {
   });
 }
 
-test('three people of three kinds', { timeout: 120_000 }, async () => {
+test('three people of three kinds', { timeout: 240_000 }, async () => {
   const { person: a, link } = await startCall('chromium', server.url, { name: 'Ada' });
   const b = await joinCall('firefox', link, { name: 'Firefox Ben' });
   const native = nativeCall(link, ['--name', 'Nat', '--send', 'pattern:vp8', '--send', 'tone', '--duration', '60s']);

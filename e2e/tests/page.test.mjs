@@ -29,7 +29,7 @@ async function assertAccessible(person, where) {
 }
 
 for (const colorScheme of ['light', 'dark']) {
-  test(`every view is accessible, ${colorScheme}`, { timeout: 90_000 }, async () => {
+  test(`every view is accessible, ${colorScheme}`, { timeout: 240_000 }, async () => {
     const a = await Person.open('chromium', `${server.url}/`, { name: 'Ada', colorScheme });
     try {
       await a.view('home');
@@ -55,7 +55,7 @@ for (const colorScheme of ['light', 'dark']) {
   });
 }
 
-test('fits a phone: nothing scrolls sideways, every control is in reach', { timeout: 90_000 }, async () => {
+test('fits a phone: nothing scrolls sideways, every control is in reach', { timeout: 240_000 }, async () => {
   const { person: a, link } = await startCall('chromium', server.url, { name: 'Phone', viewport: phone });
   const others = [];
   try {
@@ -75,7 +75,7 @@ test('fits a phone: nothing scrolls sideways, every control is in reach', { time
   }
 });
 
-test('a call by keyboard alone', { timeout: 60_000 }, async () => {
+test('a call by keyboard alone', { timeout: 240_000 }, async () => {
   const a = await Person.open('chromium', `${server.url}/`, { name: 'Keys' });
   try {
     await a.view('home');
@@ -104,7 +104,7 @@ test('a call by keyboard alone', { timeout: 60_000 }, async () => {
   }
 });
 
-test('mute and camera off are seen by the others', { timeout: 60_000 }, async () => {
+test('mute and camera off are seen by the others', { timeout: 240_000 }, async () => {
   const { person: a, link } = await startCall('chromium', server.url, { name: 'Ada' });
   const b = await joinCall('chromium', link, { name: 'Ben' });
   try {
@@ -123,7 +123,7 @@ test('mute and camera off are seen by the others', { timeout: 60_000 }, async ()
   }
 });
 
-test('a damaged link is refused before anything is sent', { timeout: 60_000 }, async () => {
+test('a damaged link is refused before anything is sent', { timeout: 240_000 }, async () => {
   const { person: a, link } = await startCall('chromium', server.url, { name: 'Ada' });
   await a.close();
   const url = new URL(link);
@@ -139,7 +139,7 @@ test('a damaged link is refused before anything is sent', { timeout: 60_000 }, a
   }
 });
 
-test('the call secret never reaches the server', { timeout: 60_000 }, async () => {
+test('the call secret never reaches the server', { timeout: 240_000 }, async () => {
   const { person: a, link } = await startCall('chromium', server.url, { name: 'Ada' });
   const sent = [];
   const b = await Person.open('chromium', 'about:blank', { name: 'watched' });

@@ -134,7 +134,7 @@ async function toneShare(packets) {
 
 const base64 = (frames) => frames.map((frame) => Buffer.from(frame).toString('base64'));
 
-test('what the relay decrypts of SRTP is not the media', { timeout: 120_000 }, async () => {
+test('what the relay decrypts of SRTP is not the media', { timeout: 240_000 }, async () => {
   const { person: camera, link } = await startCall('chromium', server.url, { name: 'camera', query: '?codec=vp8' });
   const watcher = await joinCall('chromium', link, { name: 'watcher' });
   const record = path.join(work, 'record');
@@ -206,7 +206,7 @@ function group(packets) {
   return groups;
 }
 
-test('a wrong key shows nothing and sounds like nothing', { timeout: 90_000 }, async () => {
+test('a wrong key shows nothing and sounds like nothing', { timeout: 240_000 }, async () => {
   // A participant who hands out one key and seals with another: all that differs
   // from an honest one is the key, so what is seen is what a wrong key does.
   const binary = path.join(work, 'wrongkey');

@@ -15,7 +15,7 @@ after(async () => {
   await server?.stop();
 });
 
-test('a late joiner sees video at once', { timeout: 120_000 }, async (t) => {
+test('a late joiner sees video at once', { timeout: 240_000 }, async (t) => {
   const { person: a, link } = await startCall('chromium', server.url, { name: 'early' });
   const waits = [];
   try {
@@ -43,7 +43,7 @@ test('a late joiner sees video at once', { timeout: 120_000 }, async (t) => {
 });
 
 for (const kind of ['chromium', 'firefox']) {
-  test(`${kind}: where UDP is blocked, media takes the TCP port`, { timeout: 60_000 }, async () => {
+  test(`${kind}: where UDP is blocked, media takes the TCP port`, { timeout: 240_000 }, async () => {
     const { person: a, link } = await startCall('chromium', server.url, { name: 'a' });
     const b = await joinCall(kind, link, { name: 'b', init: [inpage.noUdp] });
     try {
@@ -59,7 +59,7 @@ for (const kind of ['chromium', 'firefox']) {
     }
   });
 
-  test(`${kind}: the WebSocket is cut, media goes on, the session resumes`, { timeout: 120_000 }, async () => {
+  test(`${kind}: the WebSocket is cut, media goes on, the session resumes`, { timeout: 240_000 }, async () => {
     const { person: a, link } = await startCall('chromium', server.url, { name: 'a' });
     const b = await joinCall(kind, link, { name: 'b' });
     try {
@@ -93,7 +93,7 @@ for (const kind of ['chromium', 'firefox']) {
   });
 }
 
-test('kill -9 of the server: everybody is back within 5 s', { timeout: 120_000 }, async () => {
+test('kill -9 of the server: everybody is back within 5 s', { timeout: 240_000 }, async () => {
   const { person: a, link } = await startCall('chromium', server.url, { name: 'a' });
   const b = await joinCall('firefox', link, { name: 'b' });
   try {
