@@ -1,9 +1,6 @@
 package codec
 
-import (
-	"encoding/binary"
-	"errors"
-)
+import "errors"
 
 // ErrDescriptor is a payload that ends before its descriptor does.
 var ErrDescriptor = errors.New("payload descriptor: too short")
@@ -46,20 +43,12 @@ func (d *VP8Descriptor) Parse(b []byte) error {
 	}
 	flags, at := b[1], 2
 	if flags&0x80 != 0 { // I
-		if len(b) < at+1 {
+		size := 0
+		if d.PictureID, size = pictureID(b[at:]); size == 0 {
 			return ErrDescriptor
 		}
 		d.HasPictureID, d.PictureAt = true, at
-		if b[at]&0x80 == 0 {
-			d.PictureID = uint16(b[at])
-			at++
-		} else {
-			if len(b) < at+2 {
-				return ErrDescriptor
-			}
-			d.PictureID = binary.BigEndian.Uint16(b[at:]) & 0x7FFF
-			at += 2
-		}
+		at += size
 	}
 	if flags&0x40 != 0 { // L
 		if len(b) < at+1 {

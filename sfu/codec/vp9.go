@@ -1,7 +1,5 @@
 package codec
 
-import "encoding/binary"
-
 // VP9Descriptor is the payload descriptor of RFC 9628 §4.2.
 type VP9Descriptor struct {
 	Len          int  // bytes before the frame's own
@@ -40,20 +38,12 @@ func (d *VP9Descriptor) Parse(b []byte) error {
 	d.End = flags&0x04 != 0
 	d.NotReference = flags&0x01 != 0
 	if flags&0x80 != 0 { // I
-		if len(b) < at+1 {
+		size := 0
+		if d.PictureID, size = pictureID(b[at:]); size == 0 {
 			return ErrDescriptor
 		}
 		d.HasPictureID, d.PictureAt = true, at
-		if b[at]&0x80 == 0 {
-			d.PictureID = uint16(b[at])
-			at++
-		} else {
-			if len(b) < at+2 {
-				return ErrDescriptor
-			}
-			d.PictureID = binary.BigEndian.Uint16(b[at:]) & 0x7FFF
-			at += 2
-		}
+		at += size
 	}
 	if flags&0x20 != 0 { // L
 		if len(b) < at+1 {
